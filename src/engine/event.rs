@@ -1,0 +1,124 @@
+//! What the outside tells the engine.
+
+use crate::ids::{InterfaceName, PortId, RouterId, TrackerId};
+use crate::units::VirtualAddress;
+use crate::wire::Packet;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One event.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A packet came. It is decoded, judged and counted here.
+    Packet {
+        /// On which port.
+        port: PortId,
+        /// As received.
+        packet: Packet<'a>,
+    },
+    /// The clock has reached [`Engine::next_deadline`](super::Engine::next_deadline); harmless when early.
+    Tick,
+    /// A check has an outcome.
+    Check {
+        /// Whose.
+        tracker: TrackerId,
+        /// What it found.
+        report: CheckReport,
+    },
+    /// The kernel's word on an interface, in full, whenever any of it changed.
+    Interface {
+        /// Which.
+        name: InterfaceName,
+        /// `None` when it is gone.
+        facts: Option<InterfaceFacts>,
+    },
+    /// An address that a router holds is no longer on the interface.
+    AddressLost {
+        /// Who holds it.
+        router: RouterId,
+        /// Which.
+        address: VirtualAddress,
+    },
+    /// A port could not be opened.
+    PortRefused {
+        /// Which.
+        port: PortId,
+        /// What was asked and what the kernel said, and what to do.
+        error: Arc<str>,
+    },
+    /// The kernel refused to add an address for a reason that will not go away by itself.
+    AddressRefused {
+        /// For whom.
+        router: RouterId,
+        /// What was asked and what the kernel said.
+        error: Arc<str>,
+    },
+    /// An advert or announcement could not be sent.
+    SendFailed {
+        /// For whom.
+        router: RouterId,
+        /// What the kernel said.
+        error: Arc<str>,
+    },
+    /// An operator's command.
+    Command(Command),
+    /// Leave: resign every Master, release every address.
+    Shutdown,
+}
+
+/// What an operator may ask of a running engine.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Command {
+    /// Hand over and stay Backup; `router` is the label, `None` means all.
+    Drain {
+        /// Which.
+        router: Option<Arc<str>>,
+        /// Who asked.
+        by: Arc<str>,
+    },
+    /// Stand in the election again.
+    Undrain {
+        /// Which.
+        router: Option<Arc<str>>,
+        /// Who asked.
+        by: Arc<str>,
+    },
+}
+
+/// What the kernel knows of an interface, as far as VRRP needs it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct InterfaceFacts {
+    /// The kernel's index.
+    pub index: u32,
+    /// Administratively up and with a carrier.
+    pub up: bool,
+    /// The primary IPv4 address: the first one that is not a virtual address of ours.
+    pub ipv4: Option<Ipv4Addr>,
+    /// The link-local IPv6 address that is not a virtual address of ours.
+    pub ipv6: Option<Ipv6Addr>,
+    /// Every address on it that is not a virtual address of ours.
+    pub addresses: Arc<[VirtualAddress]>,
+}
+
+/// What one run of a check found.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CheckReport {
+    /// Passed, failed, or a number from a file.
+    pub outcome: Outcome,
+    /// In words, for operators: `exit status 1`, `connection refused`, `timed out after 500ms`.
+    pub result: Arc<str>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// The outcome of one run of a check.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// Healthy.
+    Passed,
+    /// Not healthy.
+    Failed,
+    /// A number, multiplied by the weight (a `file` track). It counts as healthy.
+    Value(i32),
+}

@@ -1,0 +1,7 @@
+//! `vrrpd`: a VRRP failover daemon.
+pub mod engine;
+pub mod ids;
+pub mod time;
+pub mod units;
+pub mod vrrp;
+pub mod wire;

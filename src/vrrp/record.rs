@@ -1,0 +1,233 @@
+//! The history: every change is one [`Record`]. The log line, the hook, `vrrpctl events` and the metric are four
+//! renderings of it.
+
+use crate::ids::RouterKey;
+use crate::time::Timestamp;
+use crate::units::{Priority, VirtualAddress};
+use crate::vrrp::Unfit;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The number of a record, from 1, without gaps.
+pub type Seq = u64;
+
+/// The state operators see.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, serde::Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Role {
+    /// Not started: before the startup delay is over, or not yet told of its interface.
+    Initialize,
+    /// It listens.
+    Backup,
+    /// RFC 9568's Active: it holds the addresses.
+    Master,
+    /// Something it needs has failed.
+    Fault,
+}
+
+impl Role {
+    /// The name in status, logs and hooks.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Initialize => "INITIALIZE",
+            Self::Backup => "BACKUP",
+            Self::Master => "MASTER",
+            Self::Fault => "FAULT",
+        }
+    }
+}
+
+/// Why a router changed its state.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// It is ready to stand in the election.
+    Started,
+    /// It owns the addresses (priority 255).
+    Owner,
+    /// No advert came for the down interval.
+    MasterSilent,
+    /// The Master sent priority 0.
+    MasterResigned,
+    /// The Master's priority is lower than its own.
+    PreemptsLower,
+    /// An advert of higher priority came.
+    HigherPriority,
+    /// An advert of equal priority from a higher address came.
+    HigherAddress,
+    /// A weight lowered its priority: it hands over.
+    Demoted,
+    /// Something it needs has failed: see [`Cause::Unfit`].
+    Unfit,
+    /// Another member of its sync group cannot be Master.
+    HeldByGroup,
+    /// An operator asked for it.
+    Drained,
+    /// The process was stopped or starved for longer than its peers wait.
+    Stalled,
+    /// The daemon stops.
+    Stopping,
+    /// A reload removed it.
+    Removed,
+}
+
+impl Why {
+    /// The name in status, logs and hooks.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Owner => "owner",
+            Self::MasterSilent => "master_silent",
+            Self::MasterResigned => "master_resigned",
+            Self::PreemptsLower => "preempts_lower",
+            Self::HigherPriority => "higher_priority",
+            Self::HigherAddress => "higher_address",
+            Self::Demoted => "demoted",
+            Self::Unfit => "unfit",
+            Self::HeldByGroup => "held_by_group",
+            Self::Drained => "drained",
+            Self::Stalled => "stalled",
+            Self::Stopping => "stopping",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+/// One change, with its reason.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Record {
+    /// Its number.
+    pub seq: Seq,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What it is about.
+    pub subject: Subject,
+    /// What happened.
+    pub cause: Cause,
+}
+
+/// What a record is about.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Subject {
+    /// The daemon itself.
+    Daemon,
+    /// A virtual router.
+    Router {
+        /// Its label.
+        name: Arc<str>,
+        /// Its identity.
+        key: RouterKey,
+        /// Its sync group, if it has a named one.
+        group: Option<Arc<str>>,
+    },
+    /// A track.
+    Track {
+        /// Its name.
+        name: Arc<str>,
+    },
+    /// A network interface.
+    Interface {
+        /// Its name.
+        name: Arc<str>,
+    },
+}
+
+/// What happened.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Cause {
+    /// A router changed its state.
+    Transition {
+        /// The state it left.
+        from: Role,
+        /// The state it entered.
+        to: Role,
+        /// Why.
+        why: Why,
+        /// Its effective priority afterwards; `None` while it is unfit.
+        priority: Option<Priority>,
+        /// What it saw.
+        evidence: Evidence,
+    },
+    /// A router's effective priority changed without a change of state.
+    Priority {
+        /// Before.
+        from: Priority,
+        /// After.
+        to: Priority,
+    },
+    /// A track's settled health changed.
+    Track {
+        /// Healthy from now on.
+        healthy: bool,
+        /// What the last check said.
+        result: Arc<str>,
+    },
+    /// An interface came, went, or changed.
+    Interface {
+        /// Present, up and usable.
+        up: bool,
+        /// In words.
+        detail: Arc<str>,
+    },
+    /// Somebody removed an address of ours; it was put back.
+    AddressRestored {
+        /// Which.
+        address: VirtualAddress,
+    },
+    /// The kernel refused something.
+    Refused {
+        /// What was asked and what it said.
+        error: Arc<str>,
+    },
+    /// A warning about a peer; repeats are held back.
+    Warning {
+        /// A name that stays: `owner_conflict`, `interval_differs`, `address_list_differs`, ...
+        warning: &'static str,
+        /// Who.
+        from: IpAddr,
+        /// In words, with what to do.
+        detail: Arc<str>,
+    },
+    /// The thread that runs the protocol was held up.
+    Stalled {
+        /// For how long beyond the deadline.
+        by: Duration,
+    },
+    /// A configuration took effect.
+    Configured {
+        /// Its number, from 1.
+        generation: u64,
+        /// What changed, in words.
+        changes: Arc<[String]>,
+    },
+    /// A Master re-announced its addresses after it met another Master and stayed.
+    Reasserted {
+        /// The other one.
+        other: IpAddr,
+        /// For how long both were Master, as far as this side knows.
+        lasted: Duration,
+    },
+    /// An operator drained or undrained a router.
+    Drain {
+        /// Drained from now on.
+        on: bool,
+        /// Who asked.
+        by: Arc<str>,
+    },
+}
+
+/// What a router saw that made it change its state.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Evidence {
+    /// Who was heard last, or now.
+    pub heard_from: Option<IpAddr>,
+    /// Their priority; `None` for a resignation.
+    pub heard_priority: Option<Priority>,
+    /// How long ago that was.
+    pub heard_ago: Option<Duration>,
+    /// What made it unfit.
+    pub unfit: Option<Unfit>,
+}

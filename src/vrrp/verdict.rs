@@ -1,0 +1,63 @@
+//! What a router concludes from its own evidence, and what bears on it from outside.
+
+use crate::units::Priority;
+use serde::Serialize;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What this router concludes. Ordered: a group's verdict is the minimum of its members'.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Verdict {
+    /// It cannot be Master.
+    Unfit,
+    /// Another Master lives, or may.
+    Yield,
+    /// It has resigned and keeps its addresses until somebody else is heard.
+    Linger,
+    /// It should be Master, or is.
+    Claim,
+}
+
+/// Whether, and as what, a router may stand in the election.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Fitness {
+    /// It may not.
+    Unfit(Unfit),
+    /// It may.
+    Fit {
+        /// The effective priority: the group's base and the sum of its track weights.
+        priority: Priority,
+        /// The source of its adverts, and its side of a tie.
+        source: IpAddr,
+        /// Whether it may become Master now; what is Master already is not touched by this.
+        promotable: bool,
+    },
+}
+
+/// Why a router may not stand in the election.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "why")]
+pub enum Unfit {
+    /// The daemon is starting, or the router is new.
+    Starting,
+    /// The configured startup delay runs.
+    StartupDelay,
+    /// There is no such interface.
+    InterfaceMissing,
+    /// The interface is down or has no carrier.
+    InterfaceDown,
+    /// The interface has no address that adverts could come from.
+    NoSourceAddress,
+    /// A required track has failed.
+    TrackFailed {
+        /// Its name.
+        track: Arc<str>,
+    },
+    /// The kernel refused what the router needs.
+    KernelRefused {
+        /// What was asked and what it said.
+        error: Arc<str>,
+    },
+    /// The daemon is going down.
+    Stopping,
+}
