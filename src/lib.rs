@@ -2,6 +2,7 @@
 pub mod engine;
 pub mod ids;
 pub mod time;
+pub mod track;
 pub mod units;
 pub mod vrrp;
 pub mod wire;

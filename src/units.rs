@@ -32,7 +32,7 @@ impl Version {
 pub enum Family {
     /// Adverts to 224.0.0.18, addresses announced by gratuitous ARP.
     Ipv4,
-    /// Adverts to ff02::12, addresses announced by unsolicited neighbour advertisements.
+    /// Adverts to `ff02::12`, addresses announced by unsolicited neighbour advertisements.
     Ipv6,
 }
 

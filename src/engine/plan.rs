@@ -1,10 +1,10 @@
 //! What the engine is to run: the resolved configuration.
 
-use crate::ids::InterfaceName;
+use crate::ids::RouterKey;
+use crate::track::{Attachment, TrackerSpec};
 use crate::units::Priority;
 use crate::vrrp::RouterSpec;
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,129 +41,99 @@ pub struct Candidacy {
     pub promote_only_with: Vec<Arc<str>>,
 }
 
-/// A track attached to a group.
+/// One difference between two plans.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Attachment {
-    /// The track's name.
-    pub track: Arc<str>,
-    /// How it bears on the group.
-    pub weight: Weight,
+pub enum Change {
+    /// A virtual router comes.
+    Added(Arc<RouterSpec>),
+    /// A virtual router goes.
+    Removed(Arc<RouterSpec>),
+    /// A virtual router stays, and something about it is different.
+    Amended {
+        /// As it was.
+        from: Arc<RouterSpec>,
+        /// As it will be.
+        to: Arc<RouterSpec>,
+    },
+    /// A group's priority, tracks or members are different; the group is named by its first member where it has no
+    /// name.
+    Group {
+        /// Its name.
+        name: Arc<str>,
+        /// As it was; `None` where it is new.
+        from: Option<GroupPlan>,
+        /// As it will be; `None` where it goes.
+        to: Option<GroupPlan>,
+    },
+    /// A track is different.
+    Track {
+        /// Its name.
+        name: Arc<str>,
+        /// As it was; `None` where it is new.
+        from: Option<Arc<TrackerSpec>>,
+        /// As it will be; `None` where it goes.
+        to: Option<Arc<TrackerSpec>>,
+    },
 }
 
-/// How a track bears on a group.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Weight {
-    /// A failure makes the group unfit; reversed: health does.
-    Required {
-        /// Health and failure change places.
-        reverse: bool,
-    },
-    /// Added while failing where negative, while healthy where positive. -253 to 253.
-    Adjust {
-        /// What to add.
-        by: i16,
-        /// Health and failure change places.
-        reverse: bool,
-    },
-}
-
-/// Something the host's fitness depends on.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct TrackerSpec {
-    /// Its name.
-    pub name: Arc<str>,
-    /// What to look at.
-    pub check: Check,
-    /// From the start of one run to the start of the next. Checks that the kernel reports have none.
-    pub interval: Duration,
-    /// After which a run has failed.
-    pub timeout: Duration,
-    /// Successes in a row that bring it back, 1 or more.
-    pub rise: u8,
-    /// Failures in a row that turn it down, 1 or more.
-    pub fall: u8,
-    /// What it counts as before its first answer; `None`: it demotes nobody, and required it lets nobody become Master
-    /// yet, for at most one fall period.
-    pub assume: Option<bool>,
-}
-
-/// What a track looks at.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Check {
-    /// A program; exit status 0 is healthy.
-    Script {
-        /// Path and arguments, run without a shell.
-        argv: Arc<[String]>,
-        /// Who runs it.
-        user: Arc<str>,
-    },
-    /// A GET request.
-    Http(HttpCheck),
-    /// A TCP connection, or a dialogue of one line each way.
-    Tcp {
-        /// Where to.
-        address: SocketAddr,
-        /// What to send after connecting.
-        send: Option<Arc<str>>,
-        /// What the answer must begin with.
-        expect: Option<Arc<str>>,
-    },
-    /// An ICMP echo.
-    Ping(IpAddr),
-    /// An ARP request (IPv4) on an interface.
-    Arp {
-        /// Whose MAC to ask for.
-        address: IpAddr,
-        /// Where to ask.
-        interface: InterfaceName,
-    },
-    /// Link state, from the kernel.
-    Interface(InterfaceName),
-    /// A running process by name, from the kernel.
-    Process(Arc<str>),
-    /// A running process by its pid file.
-    Pidfile(PathBuf),
-    /// An integer in a file, watched.
-    File(PathBuf),
-    /// A route in the main routing table, from the kernel: destination and prefix length.
-    Route(IpAddr, u8),
-}
-
-impl Check {
-    /// The name of the key in the configuration, which is also its kind in the status.
+impl Plan {
+    /// What is different in `next`. `a.diff(&a)` is empty, whatever the order things stand in.
     #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Script { .. } => "script",
-            Self::Http(_) => "http",
-            Self::Tcp { .. } => "tcp",
-            Self::Ping(_) => "ping",
-            Self::Arp { .. } => "arp",
-            Self::Interface(_) => "interface",
-            Self::Process(_) | Self::Pidfile(_) => "process",
-            Self::File(_) => "file",
-            Self::Route(..) => "route",
-        }
+    pub fn diff(&self, next: &Self) -> Vec<Change> {
+        let routers = pairs(self.routers(), next.routers()).into_iter().filter_map(|pair| match pair {
+            (None, Some(to)) => Some(Change::Added(to)),
+            (Some(from), None) => Some(Change::Removed(from)),
+            (Some(from), Some(to)) if from != to => Some(Change::Amended { from, to }),
+            _ => None,
+        });
+        let tracks = pairs(by_name(&self.trackers), by_name(&next.trackers)).into_iter().filter_map(|(from, to)| {
+            let name = Arc::clone(&from.as_ref().or(to.as_ref())?.name);
+            (from != to).then_some(Change::Track { name, from, to })
+        });
+        let groups = pairs(self.groups_by_name(), next.groups_by_name()).into_iter().filter_map(|(from, to)| {
+            let name = from.as_ref().or(to.as_ref())?.label();
+            let same = match (&from, &to) {
+                (Some(from), Some(to)) => from.name == to.name && from.stands_like(to),
+                // A lone router that comes or goes has said so already.
+                (Some(lone), None) | (None, Some(lone)) => lone.name.is_none(),
+                (None, None) => true,
+            };
+            (!same).then_some(Change::Group { name, from, to })
+        });
+        routers.chain(groups).chain(tracks).collect()
     }
 
-    /// Whether it runs at intervals; otherwise the kernel reports each change.
-    #[must_use]
-    pub const fn is_polled(&self) -> bool {
-        matches!(self, Self::Script { .. } | Self::Http(_) | Self::Tcp { .. } | Self::Ping(_) | Self::Arp { .. })
+    fn routers(&self) -> BTreeMap<RouterKey, Arc<RouterSpec>> {
+        let members = self.groups.iter().flat_map(|group| &group.members);
+        members.map(|spec| (spec.key.clone(), Arc::clone(spec))).collect()
+    }
+
+    fn groups_by_name(&self) -> BTreeMap<Arc<str>, GroupPlan> {
+        self.groups.iter().map(|group| (group.label(), group.clone())).collect()
     }
 }
 
-/// A GET request and what makes its answer healthy.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct HttpCheck {
-    /// The whole URL.
-    pub url: Arc<str>,
-    /// The status it must have; `None`: any from 200 to 399.
-    pub status: Option<u16>,
-    /// What the body must contain.
-    pub body: Option<Arc<str>>,
-    /// The Host header instead of the URL's.
-    pub host: Option<Arc<str>>,
-    /// Whether to take any certificate.
-    pub insecure: bool,
+impl GroupPlan {
+    /// Its name, or for a lone router the router's.
+    #[must_use]
+    pub fn label(&self) -> Arc<str> {
+        let lone = || self.members.first().map_or_else(|| Arc::from(""), |spec| Arc::clone(&spec.name));
+        self.name.clone().unwrap_or_else(lone)
+    }
+
+    /// Whether both have the same candidacy and the same members, however those are configured.
+    fn stands_like(&self, other: &Self) -> bool {
+        let keys = |group: &Self| group.members.iter().map(|spec| spec.key.clone()).collect::<Vec<_>>();
+        self.candidacy == other.candidacy && keys(self) == keys(other)
+    }
+}
+
+fn by_name(trackers: &[Arc<TrackerSpec>]) -> BTreeMap<Arc<str>, Arc<TrackerSpec>> {
+    trackers.iter().map(|spec| (Arc::clone(&spec.name), Arc::clone(spec))).collect()
+}
+
+/// Matches what two maps say of each key, in the order of the keys.
+fn pairs<K: Ord + Clone, V>(mut from: BTreeMap<K, V>, mut to: BTreeMap<K, V>) -> Vec<(Option<V>, Option<V>)> {
+    let keys: BTreeSet<K> = from.keys().chain(to.keys()).cloned().collect();
+    keys.into_iter().map(|key| (from.remove(&key), to.remove(&key))).collect()
 }

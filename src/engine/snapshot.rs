@@ -1,10 +1,10 @@
 //! The state of everything at one moment, as plain data. `control/` renders it as the JSON of the status command.
 
-use super::counters::{PortCounters, RouterCounters};
+use super::counters::PortCounters;
 use crate::ids::{InterfaceName, RouterKey};
 use crate::time::Timestamp;
 use crate::units::{Interval, Priority, Version, VirtualAddress};
-use crate::vrrp::{MacMode, Role, Unfit, Why};
+use crate::vrrp::{MacMode, Role, RouterCounters, Unfit, Why};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;

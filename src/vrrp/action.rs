@@ -3,8 +3,8 @@
 
 use super::record::Record;
 use super::spec::RouterSpec;
-use crate::engine::TrackerSpec;
 use crate::ids::{PortId, PortKey, RouterId, TrackerId};
+use crate::track::TrackerSpec;
 use crate::units::{VirtualAddress, Vrid};
 use crate::wire::{ChecksumForm, Standing};
 use std::net::IpAddr;
@@ -39,6 +39,8 @@ pub enum Action {
         standing: Standing,
         /// The checksum form for IPv4 VRRPv3.
         checksum: ChecksumForm,
+        /// Which of this router's adverts it is, from 1: the sequence number of an Authentication Header.
+        sequence: u32,
     },
     /// Put these addresses on the interface (or the macvlan). Holding what is held already is no error.
     Hold {

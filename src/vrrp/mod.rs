@@ -1,11 +1,19 @@
 //! The state machine of one virtual router (RFC 9568, 6.4).
 
 mod action;
+mod amend;
+mod counters;
+mod effects;
+mod election;
 mod record;
+mod router;
 mod spec;
 mod verdict;
 
 pub use action::{Action, PortSpec};
+pub use counters::RouterCounters;
+pub use effects::Effects;
 pub use record::{Cause, Evidence, Record, Role, Seq, Subject, Why};
+pub use router::{Heard, Router};
 pub use spec::{AhFlavour, Announcing, Auth, ChecksumChoice, MacMode, Preempt, RouterSpec, Secret};
 pub use verdict::{Fitness, Unfit, Verdict};

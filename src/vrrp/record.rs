@@ -57,6 +57,8 @@ pub enum Why {
     HigherPriority,
     /// An advert of equal priority from a higher address came.
     HigherAddress,
+    /// It handed over, and nobody else was heard until its own timer fired.
+    NobodyTookOver,
     /// A weight lowered its priority: it hands over.
     Demoted,
     /// Something it needs has failed: see [`Cause::Unfit`].
@@ -85,6 +87,7 @@ impl Why {
             Self::PreemptsLower => "preempts_lower",
             Self::HigherPriority => "higher_priority",
             Self::HigherAddress => "higher_address",
+            Self::NobodyTookOver => "nobody_took_over",
             Self::Demoted => "demoted",
             Self::Unfit => "unfit",
             Self::HeldByGroup => "held_by_group",

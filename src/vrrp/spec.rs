@@ -11,6 +11,7 @@ use std::time::Duration;
 /// The configuration of one virtual router. Priority and tracks belong to its group
 /// ([`GroupPlan`](crate::engine::GroupPlan)): a router alone is a group of one.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the configuration")]
 pub struct RouterSpec {
     /// The label operators know it by.
     pub name: Arc<str>,
@@ -50,12 +51,12 @@ pub struct RouterSpec {
 
 impl RouterSpec {
     /// The advertised addresses without their prefix lengths.
-    pub fn advertised(&self) -> impl Iterator<Item = IpAddr> + '_ {
+    pub fn advertised(&self) -> impl Iterator<Item = IpAddr> + Clone + '_ {
         self.addresses.iter().map(|address| address.ip)
     }
 
     /// Every address the Master holds: the advertised ones, then the excluded ones.
-    pub fn held(&self) -> impl Iterator<Item = VirtualAddress> + '_ {
+    pub fn held(&self) -> impl Iterator<Item = VirtualAddress> + Clone + '_ {
         self.addresses.iter().chain(self.excluded.iter()).copied()
     }
 }
@@ -115,6 +116,18 @@ pub enum Auth {
         /// What the digest covers and how the key is formed.
         flavour: AhFlavour,
     },
+}
+
+impl Auth {
+    /// The authentication type of the wire: 0, 1 or 2.
+    #[must_use]
+    pub const fn kind(&self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Password(_) => 1,
+            Self::Ah { .. } => 2,
+        }
+    }
 }
 
 /// Whose reading of RFC 2402 the Authentication Header follows.

@@ -50,6 +50,8 @@ pub struct Advert<'a> {
     pub auth: Option<AuthField>,
     /// Family of the address list, which is the IP header's.
     pub family: Family,
+    /// VRRPv3 with keepalived's authentication: the 28 octets behind the message.
+    pub trailer: Option<&'a [u8]>,
     pub(super) addresses: &'a [u8],
 }
 
@@ -95,6 +97,11 @@ impl<'a> Advert<'a> {
     pub fn decode(packet: &Packet<'a>) -> Result<Self, Rejection> {
         let _ = packet;
         Err(Rejection { error: DecodeError::Checksum, vrid: None })
+    }
+
+    /// As [`Advert::decode`], without the check of the TTL.
+    pub fn decode_any_ttl(packet: &Packet<'a>) -> Result<Self, Rejection> {
+        Self::decode(packet)
     }
 
     /// The advertised interval; `None` for zero (erratum 8301).

@@ -1,0 +1,91 @@
+//! What can be wrong or odd about an advert for a virtual router of ours: one variant each, which is also the counter
+//! and the name of the warning.
+
+use crate::vrrp::RouterCounters;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum Oddity {
+    #[error("it speaks VRRPv{theirs}, this router VRRPv{ours}: set the same version on both sides")]
+    Version { theirs: u8, ours: u8 },
+    #[error("an advert of this router came back to it")]
+    Own,
+    #[error(
+        "the source is not one that adverts may come from: look at unicast_peers, or for IPv6 at its link-local address"
+    )]
+    Source,
+    #[error("it was not sent to the multicast group: one side uses unicast_peers, the other does not")]
+    Destination,
+    #[error("authentication type {0} does not exist")]
+    InvalidAuthType(u8),
+    #[error("authentication type {theirs} where type {ours} is configured: set the same authentication on both sides")]
+    AuthTypeMismatch { theirs: u8, ours: u8 },
+    #[error("the password or digest is wrong: set the same secret on both sides")]
+    AuthFailure,
+    #[error("an authenticated packet that came before, or comes too late")]
+    Replay,
+    #[error("it carries an authentication trailer that is not configured here")]
+    Trailer,
+    #[error("it lists no address")]
+    NoAddresses,
+    #[error("its first address is not link-local")]
+    FirstAddress,
+    #[error("its interval is zero")]
+    IntervalZero,
+    #[error("its interval is {theirs_centis}0 ms, here it is {ours_centis}0 ms: VRRPv2 takes no adverts then")]
+    IntervalRefused { theirs_centis: u16, ours_centis: u16 },
+    #[error(
+        "its interval is {theirs_centis}0 ms, here it is {ours_centis}0 ms: set the same advert_interval on both sides"
+    )]
+    IntervalDiffers { theirs_centis: u16, ours_centis: u16 },
+    #[error(
+        "it lists other addresses: set the same virtual_addresses on both sides, or another VRID if it is not a peer"
+    )]
+    AddressListDiffers,
+    #[error("it claims to own the addresses (priority 255), as this router does: only one can")]
+    OwnerConflict,
+    #[error("it has the same priority: addresses decide who is Master; set different priorities")]
+    EqualPriority,
+}
+
+impl Oddity {
+    /// The name of the warning: that of the counter where there is one.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Version { .. } => "version_errors",
+            Self::Own => "self_received",
+            Self::Source => "source_address_errors",
+            Self::Destination => "destination_errors",
+            Self::InvalidAuthType(_) => "invalid_auth_type",
+            Self::AuthTypeMismatch { .. } => "auth_type_mismatch",
+            Self::AuthFailure | Self::Trailer => "auth_failures",
+            Self::Replay => "auth_replays",
+            Self::NoAddresses => "addr_count_errors",
+            Self::FirstAddress => "first_address_errors",
+            Self::IntervalZero => "interval_zero_errors",
+            Self::IntervalRefused { .. } | Self::IntervalDiffers { .. } => "interval_errors",
+            Self::AddressListDiffers => "address_list_errors",
+            Self::OwnerConflict => "owner_conflicts",
+            Self::EqualPriority => "equal_priority",
+        }
+    }
+
+    /// Where it is counted; a version other than the router's counts at the interface.
+    pub(super) fn counter(self, counters: &mut RouterCounters) -> Option<&mut u64> {
+        match self {
+            Self::Version { .. } | Self::EqualPriority => None,
+            Self::Own => Some(&mut counters.self_received),
+            Self::Source => Some(&mut counters.source_address_errors),
+            Self::Destination => Some(&mut counters.destination_errors),
+            Self::InvalidAuthType(_) => Some(&mut counters.invalid_auth_type),
+            Self::AuthTypeMismatch { .. } => Some(&mut counters.auth_type_mismatch),
+            Self::AuthFailure | Self::Trailer => Some(&mut counters.auth_failures),
+            Self::Replay => Some(&mut counters.auth_replays),
+            Self::NoAddresses => Some(&mut counters.addr_count_errors),
+            Self::FirstAddress => Some(&mut counters.first_address_errors),
+            Self::IntervalZero => Some(&mut counters.interval_zero_errors),
+            Self::IntervalRefused { .. } | Self::IntervalDiffers { .. } => Some(&mut counters.interval_errors),
+            Self::AddressListDiffers => Some(&mut counters.address_list_errors),
+            Self::OwnerConflict => Some(&mut counters.owner_conflicts),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! What becomes of a packet: the checks of RFC 9568, 7.1 with errata 8298 to 8301, and of RFC 3768, 7.1, in their
+//! order. The first check that fails decides the counter; a packet that fails changes no state and no timer.
+
+use super::Engine;
+use super::oddity::Oddity;
+use super::warnings::warn;
+use crate::ids::{PortId, RouterId};
+use crate::units::{Family, Version, Vrid};
+use crate::vrrp::{Auth, Effects, Router};
+use crate::wire::{Advert, DecodeError, Packet, Rejection, Standing};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
+
+impl Engine {
+    pub(super) fn on_packet(&mut self, port: PortId, packet: &Packet<'_>, out: &mut Effects<'_>) {
+        let (advert, inner) = match self.decode(port, packet) {
+            Ok(decoded) => decoded,
+            Err(rejection) => return self.reject(port, rejection, packet.source, out),
+        };
+        let Some(id) = self.links.router(port, advert.vrid) else {
+            return self.on_stranger(port, advert.vrid, packet.source, out);
+        };
+        if let Err(oddity) = self.judge(id, packet, &inner, &advert) {
+            return self.discard(port, id, oddity, packet.source, out);
+        }
+        let Some(interval) = advert.interval() else {
+            return self.discard(port, id, Oddity::IntervalZero, packet.source, out);
+        };
+        self.admit(id, packet.source, &advert, out);
+        self.step(id, out, |router, out| router.on_advert(packet.source, advert.standing, interval, out));
+    }
+
+    /// Decodes what the packet carries, behind an Authentication Header where there is one.
+    fn decode<'a>(&self, port: PortId, packet: &Packet<'a>) -> Result<(Advert<'a>, Packet<'a>), Rejection> {
+        let inner = without_ah(packet);
+        let routed = inner.ttl != 255
+            && inner.payload.get(1).and_then(|&raw| Vrid::new(raw)).is_some_and(|vrid| self.takes_any_ttl(port, vrid));
+        let advert = if routed { Advert::decode_any_ttl(&inner)? } else { Advert::decode(&inner)? };
+        Ok((advert, inner))
+    }
+
+    fn takes_any_ttl(&self, port: PortId, vrid: Vrid) -> bool {
+        self.links.router(port, vrid).is_some_and(|id| !self.slot(id).router.spec().check_ttl)
+    }
+
+    fn reject(&mut self, port: PortId, rejection: Rejection, from: IpAddr, out: &mut Effects<'_>) {
+        let router = rejection.vrid.and_then(|vrid| self.links.router(port, vrid));
+        let interface = self.links.counters(port);
+        match (rejection.error, router) {
+            (DecodeError::Ttl(_), _) => bump(interface.map(|c| &mut c.ip_ttl_errors)),
+            (DecodeError::Version(_), _) => bump(interface.map(|c| &mut c.version_errors)),
+            (DecodeError::VridZero, _) => bump(interface.map(|c| &mut c.vrid_errors)),
+            (DecodeError::Length { .. }, None) => bump(interface.map(|c| &mut c.packet_length_errors)),
+            (DecodeError::Type(_), None) => bump(interface.map(|c| &mut c.invalid_type_received)),
+            (DecodeError::Checksum, None) => bump(interface.map(|c| &mut c.checksum_errors)),
+            (DecodeError::Length { .. }, Some(id)) => self.slot_mut(id).router.counters.packet_length_errors += 1,
+            (DecodeError::Type(_), Some(id)) => self.slot_mut(id).router.counters.invalid_type_received += 1,
+            (DecodeError::Checksum, Some(id)) => self.slot_mut(id).router.counters.checksum_errors += 1,
+        }
+        let name = match rejection.error {
+            DecodeError::Ttl(_) => "ip_ttl_errors",
+            DecodeError::Version(_) => "version_errors",
+            DecodeError::VridZero => "vrid_errors",
+            DecodeError::Length { .. } => "packet_length_errors",
+            DecodeError::Type(_) => "invalid_type_received",
+            DecodeError::Checksum => "checksum_errors",
+        };
+        if self.warnings.permits(port, router, name, from, out.now()) {
+            let subject = self.subject_of(port, router);
+            warn(subject, name, from, &rejection.error.to_string(), out);
+        }
+    }
+
+    /// An advert for a virtual router that is not configured here.
+    fn on_stranger(&mut self, port: PortId, vrid: Vrid, from: IpAddr, out: &mut Effects<'_>) {
+        bump(self.links.counters(port).map(|c| &mut c.vrid_errors));
+        if self.warnings.permits(port, None, "vrid_errors", from, out.now()) {
+            let subject = self.subject_of(port, None);
+            let detail = format!("virtual router {vrid} is not configured on this interface");
+            warn(subject, "vrid_errors", from, &detail, out);
+        }
+    }
+
+    /// The mandatory checks of a decoded advert against the virtual router it is for.
+    fn judge(
+        &mut self,
+        id: RouterId,
+        packet: &Packet<'_>,
+        inner: &Packet<'_>,
+        advert: &Advert<'_>,
+    ) -> Result<(), Oddity> {
+        let router = &mut self.slot_mut(id).router;
+        let spec = router.spec();
+        if advert.version != spec.version {
+            return Err(Oddity::Version { theirs: advert.version.number(), ours: spec.version.number() });
+        }
+        if router.source() == Some(packet.source) {
+            return Err(Oddity::Own);
+        }
+        judge_addresses(packet, &spec.peers, spec.key.family)?;
+        if advert.version == Version::V2 {
+            authenticate(router, packet, inner, advert)?;
+        } else if advert.trailer.is_some() {
+            return Err(Oddity::Trailer);
+        }
+        let Some(first) = advert.addresses().next() else { return Err(Oddity::NoAddresses) };
+        if matches!(first, IpAddr::V6(ip) if !ip.is_unicast_link_local()) {
+            return Err(Oddity::FirstAddress);
+        }
+        let ours = router.spec().interval.centis();
+        match advert.interval_centis {
+            0 if advert.version == Version::V3 => Err(Oddity::IntervalZero),
+            theirs if advert.version == Version::V2 && theirs != ours => {
+                Err(Oddity::IntervalRefused { theirs_centis: theirs, ours_centis: ours })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts an advert that passed, and warns of what is odd about it without being wrong.
+    fn admit(&mut self, id: RouterId, from: IpAddr, advert: &Advert<'_>, out: &mut Effects<'_>) {
+        let router = &mut self.slot_mut(id).router;
+        router.note_peer(advert.standing, advert.checksum);
+        let spec = router.spec();
+        let priority = router.priority();
+        let ours = spec.interval.centis();
+        let differs = advert.interval_centis != ours;
+        let oddities = [
+            (priority.is_some_and(|ours| ours.is_owner() && advert.standing == Standing::Holding(ours)))
+                .then_some(Oddity::OwnerConflict),
+            differs.then_some(Oddity::IntervalDiffers { theirs_centis: advert.interval_centis, ours_centis: ours }),
+            (!same_addresses(advert, &spec.advertised())).then_some(Oddity::AddressListDiffers),
+            (priority.is_some_and(|ours| !ours.is_owner() && advert.standing == Standing::Holding(ours)))
+                .then_some(Oddity::EqualPriority),
+        ];
+        let port = router.port();
+        for oddity in oddities.into_iter().flatten() {
+            self.note(port, id, oddity, from, out);
+        }
+    }
+
+    fn discard(&mut self, port: PortId, id: RouterId, oddity: Oddity, from: IpAddr, out: &mut Effects<'_>) {
+        if let Oddity::Version { .. } = oddity {
+            bump(self.links.counters(port).map(|c| &mut c.version_errors));
+        }
+        self.note(port, id, oddity, from, out);
+    }
+
+    fn note(&mut self, port: PortId, id: RouterId, oddity: Oddity, from: IpAddr, out: &mut Effects<'_>) {
+        bump(oddity.counter(&mut self.slot_mut(id).router.counters));
+        if oddity != Oddity::Own && self.warnings.permits(port, Some(id), oddity.name(), from, out.now()) {
+            let subject = self.subject_of(port, Some(id));
+            warn(subject, oddity.name(), from, &oddity.to_string(), out);
+        }
+    }
+}
+
+/// The packet without its Authentication Header, which is verified once the router, and so the key, is known.
+fn without_ah<'a>(packet: &Packet<'a>) -> Packet<'a> {
+    *packet
+}
+
+fn bump(counter: Option<&mut u64>) {
+    if let Some(counter) = counter {
+        *counter += 1;
+    }
+}
+
+/// Multicast routers take what was sent to the group, unicast routers what comes from a peer.
+fn judge_addresses(packet: &Packet<'_>, peers: &[IpAddr], family: Family) -> Result<(), Oddity> {
+    let link_local = match packet.source {
+        IpAddr::V4(_) => true,
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    if !peers.is_empty() {
+        return if peers.contains(&packet.source) { Ok(()) } else { Err(Oddity::Source) };
+    }
+    let group = match family {
+        Family::Ipv4 => IpAddr::V4(GROUP_V4),
+        Family::Ipv6 => IpAddr::V6(GROUP_V6),
+    };
+    match (link_local, packet.destination == group) {
+        (false, _) => Err(Oddity::Source),
+        (true, false) => Err(Oddity::Destination),
+        (true, true) => Ok(()),
+    }
+}
+
+/// VRRPv2 authentication (RFC 2338, 5.3.6).
+fn authenticate(
+    router: &mut Router,
+    packet: &Packet<'_>,
+    inner: &Packet<'_>,
+    advert: &Advert<'_>,
+) -> Result<(), Oddity> {
+    let theirs = advert.auth.map_or(0, |auth| auth.kind);
+    let ours = router.spec().auth.kind();
+    if theirs > 2 {
+        return Err(Oddity::InvalidAuthType(theirs));
+    }
+    if theirs != ours {
+        return Err(Oddity::AuthTypeMismatch { theirs, ours });
+    }
+    match &router.spec().auth {
+        Auth::None => Ok(()),
+        Auth::Password(password) => {
+            let given = advert.auth.map(|auth| auth.data).unwrap_or_default();
+            // Every octet is looked at whatever the ones before it say.
+            let difference = given.iter().zip(password).fold(0, |sum, (a, b)| sum | (a ^ b));
+            if difference == 0 { Ok(()) } else { Err(Oddity::AuthFailure) }
+        }
+        // The header is behind us; what it says counts only with a digest that holds.
+        Auth::Ah { key, flavour } => {
+            let _ = (key, flavour, inner, packet);
+            Err(Oddity::AuthFailure)
+        }
+    }
+}
+
+/// Whether the advert lists the same addresses in any order (RFC 9568, 7.1).
+fn same_addresses(advert: &Advert<'_>, ours: &(impl Iterator<Item = IpAddr> + Clone)) -> bool {
+    let in_order = advert.addresses().eq(ours.clone());
+    in_order
+        || (advert.count() == ours.clone().count()
+            && ours.clone().all(|mine| advert.addresses().any(|theirs| theirs == mine)))
+}
