@@ -4,8 +4,9 @@ use super::snapshot::{
     AttachedStatus, GroupStatus, InterfaceStatus, MasterStatus, RouterStatus, Snapshot, TrackerStatus,
 };
 use super::{Engine, Group, Slot, Weight};
-use crate::ids::InterfaceName;
+use crate::ids::{InterfaceName, TrackerId};
 use crate::time::Timestamp;
+use crate::track::TrackerSpec;
 use crate::vrrp::{Fitness, Role, Verdict};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,6 +23,12 @@ impl Engine {
             trackers: self.tracker_statuses(),
             interfaces: self.interface_statuses(),
         }
+    }
+
+    /// The tracks of the plan with their handles.
+    #[must_use]
+    pub fn trackers(&self) -> Vec<(TrackerId, Arc<TrackerSpec>)> {
+        self.trackers.iter().flatten().map(|tracker| (tracker.id, Arc::clone(&tracker.spec))).collect()
     }
 
     fn router_status(&self, group: &Group, slot: &Slot) -> RouterStatus {

@@ -1,0 +1,19 @@
+//! The only place that reads a clock.
+
+use crate::time::Timestamp;
+use nix::time::{ClockId, clock_gettime};
+use std::time::{Duration, SystemTime};
+
+/// The moment it is: `CLOCK_BOOTTIME`, which no operator can set and which goes on while the machine sleeps.
+#[must_use]
+pub fn now() -> Timestamp {
+    let time = clock_gettime(ClockId::CLOCK_BOOTTIME).expect("every Linux has CLOCK_BOOTTIME");
+    Timestamp::from_origin(Duration::from(time))
+}
+
+/// The wall clock, for what people read.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the file that reads clocks")]
+pub fn wall() -> SystemTime {
+    SystemTime::now()
+}

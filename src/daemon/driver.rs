@@ -1,0 +1,246 @@
+//! The protocol thread: it owns the sockets, the timer and the engine, and waits for nothing but the kernel.
+//!
+//! Once per wake: drain the sockets, then the kernel's notices, then orders; then tick; then execute what came of it.
+//! Packets come before the timer, so that a Backup that was held up with adverts waiting does not take over falsely.
+
+use super::clock;
+use super::execute::Executor;
+use super::link::{Desk, News, Order};
+use super::systemd::{Notifier, watchdog_period};
+use crate::engine::{Engine, Event};
+use crate::ids::PortId;
+use crate::net::{Monitor, NetlinkError, Notice, ReceiveBuffers};
+use crate::time::Timestamp;
+use crate::vrrp::Action;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+/// Packets taken from one port per wake, so that a flood cannot keep the thread from its timers. At two microseconds
+/// each this is a few milliseconds, and more than a stalled daemon finds waiting from 255 neighbours.
+const PACKETS: usize = 2048;
+
+/// Descriptors looked at per wake; more stay ready for the next.
+const READY: usize = 64;
+
+const TIMER: u64 = u64::MAX;
+const ORDERS: u64 = u64::MAX - 1;
+const NOTICES: u64 = u64::MAX - 2;
+
+/// The protocol thread's whole state.
+pub struct Driver {
+    engine: Engine,
+    executor: Executor,
+    monitor: Monitor,
+    desk: Desk,
+    epoll: Epoll,
+    timer: TimerFd,
+    armed: Option<Timestamp>,
+    buffers: ReceiveBuffers,
+    actions: Vec<Action>,
+    watchdog: Option<Watchdog>,
+    stopping: bool,
+}
+
+struct Watchdog {
+    notifier: Notifier,
+    period: Duration,
+    fed: Timestamp,
+}
+
+/// Why the protocol thread could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// Timer, epoll or the like.
+    #[error("cannot set up the protocol thread: {0}")]
+    Setup(#[from] io::Error),
+    /// The kernel's notices and requests.
+    #[error("cannot talk to the kernel's network configuration: {0}")]
+    Netlink(#[from] NetlinkError),
+}
+
+impl Driver {
+    /// Opens what is needed, and removes the addresses that a daemon that crashed has left behind.
+    pub fn new(engine: Engine, desk: Desk) -> Result<Self, DriverError> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?;
+        let timer = TimerFd::new(ClockId::CLOCK_BOOTTIME, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)
+            .map_err(io::Error::from)?;
+        let monitor = Monitor::open()?;
+        watch(&epoll, timer.as_fd(), TIMER)?;
+        watch(&epoll, desk.as_fd(), ORDERS)?;
+        watch(&epoll, monitor.as_fd(), NOTICES)?;
+        let mut executor = Executor::open()?;
+        executor.sweep()?;
+        let notifier = Notifier::from_environment();
+        let watchdog = watchdog_period().map(|period| Watchdog { notifier, period, fed: Timestamp::ZERO });
+        Ok(Self {
+            engine,
+            executor,
+            monitor,
+            desk,
+            epoll,
+            timer,
+            armed: None,
+            buffers: ReceiveBuffers::new(),
+            actions: Vec::new(),
+            watchdog,
+            stopping: false,
+        })
+    }
+
+    /// Runs until it is told to stop, and then resigns and releases everything.
+    pub fn run(mut self) {
+        self.on_notices();
+        self.finish_wake();
+        let mut ready = [EpollEvent::empty(); READY];
+        while !self.stopping {
+            self.arm_timer();
+            let count = self.epoll.wait(&mut ready, EpollTimeout::NONE).unwrap_or(0);
+            self.on_ready(&ready[..count]);
+            self.finish_wake();
+        }
+    }
+
+    fn on_ready(&mut self, ready: &[EpollEvent]) {
+        let is_ready = |token| ready.iter().any(|event| event.data() == token);
+        for event in ready {
+            if let Ok(port) = u32::try_from(event.data()) {
+                self.on_packets(PortId(port));
+            }
+        }
+        if is_ready(NOTICES) {
+            self.on_notices();
+        }
+        if is_ready(ORDERS) {
+            self.on_orders();
+        }
+        if is_ready(TIMER) {
+            let mut expirations = [0; 8];
+            let _ = nix::unistd::read(&self.timer, &mut expirations);
+            self.armed = None;
+        }
+    }
+
+    fn on_packets(&mut self, port: PortId) {
+        let Self { engine, executor, buffers, actions, .. } = self;
+        let mut taken = 0;
+        while taken < PACKETS {
+            let now = clock::now();
+            let batch = executor.receive(port, buffers, |packet| {
+                engine.handle(Event::Packet { port, packet }, now, actions);
+            });
+            match batch {
+                Ok(0) | Err(_) => break,
+                Ok(count) => taken += count,
+            }
+        }
+    }
+
+    fn on_notices(&mut self) {
+        let now = clock::now();
+        let Self { engine, executor, monitor, actions, .. } = self;
+        // After an error the monitor lists everything anew at its next turn.
+        let _ = monitor.receive(&mut executor.reconciler, |notice| match notice {
+            Notice::Interface { name, facts } => engine.handle(Event::Interface { name, facts }, now, actions),
+            Notice::AddressLost { router, address } => {
+                engine.handle(Event::AddressLost { router, address }, now, actions);
+            }
+        });
+    }
+
+    fn on_orders(&mut self) {
+        self.desk.acknowledge();
+        while let Some(order) = self.desk.next() {
+            self.on_order(order);
+        }
+    }
+
+    fn on_order(&mut self, order: Order) {
+        let now = clock::now();
+        let Self { engine, actions, .. } = self;
+        // A reply that nobody waits for any more is of no interest.
+        match order {
+            Order::Check(tracker, report) => engine.handle(Event::Check { tracker, report }, now, actions),
+            Order::Command(command, reply) => {
+                engine.handle(Event::Command(command), now, actions);
+                let _ = reply.send(());
+            }
+            Order::Reconfigure { plan, changes, reply } => {
+                engine.reconfigure(&plan, changes, now, actions);
+                let _ = reply.send(engine.generation());
+            }
+            Order::Snapshot(reply) => {
+                let _ = reply.send(engine.snapshot(now));
+            }
+            Order::Trackers(reply) => {
+                let _ = reply.send(engine.trackers());
+            }
+            Order::Stop => {
+                engine.handle(Event::Shutdown, now, actions);
+                self.stopping = true;
+            }
+        }
+    }
+
+    /// Fires what is due and does what has come of this wake.
+    fn finish_wake(&mut self) {
+        let now = clock::now();
+        if self.engine.next_deadline().is_some_and(|at| at <= now) {
+            self.engine.handle(Event::Tick, now, &mut self.actions);
+        }
+        self.execute();
+        self.feed_watchdog(now);
+    }
+
+    /// What the kernel refuses goes back to the engine, which may answer with more to do; a few rounds settle it.
+    fn execute(&mut self) {
+        for _ in 0..4 {
+            let refusals = self.executor.execute(&self.actions, &self.epoll);
+            for action in self.actions.drain(..) {
+                match action {
+                    Action::Record(record) => self.desk.tell(News::Record(record)),
+                    Action::RunCheck { tracker, spec } => self.desk.tell(News::RunCheck(tracker, spec)),
+                    _ => {}
+                }
+            }
+            if refusals.is_empty() {
+                break;
+            }
+            let now = clock::now();
+            for refusal in refusals {
+                self.engine.handle(refusal, now, &mut self.actions);
+            }
+        }
+    }
+
+    fn feed_watchdog(&mut self, now: Timestamp) {
+        if let Some(watchdog) = &mut self.watchdog
+            && now - watchdog.fed >= watchdog.period
+        {
+            watchdog.notifier.watchdog();
+            watchdog.fed = now;
+        }
+    }
+
+    fn arm_timer(&mut self) {
+        let feeding = self.watchdog.as_ref().map(|watchdog| watchdog.fed + watchdog.period);
+        let Some(at) = self.engine.next_deadline().into_iter().chain(feeding).min() else { return };
+        if self.armed == Some(at) {
+            return;
+        }
+        // Zero would disarm it; a moment that has passed fires at once.
+        let at_least = at.since_origin().max(Duration::from_nanos(1));
+        let expiration = Expiration::OneShot(TimeSpec::from_duration(at_least));
+        if self.timer.set(expiration, TimerSetTimeFlags::TFD_TIMER_ABSTIME).is_ok() {
+            self.armed = Some(at);
+        }
+    }
+}
+
+/// Lets the epoll set report `descriptor` as `token`.
+pub(super) fn watch(epoll: &Epoll, descriptor: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+    epoll.add(descriptor, EpollEvent::new(EpollFlags::EPOLLIN, token)).map_err(io::Error::from)
+}

@@ -1,0 +1,132 @@
+//! The two bounded channels between the protocol thread and the service side. Neither ever waits for the other.
+
+use crate::engine::{CheckReport, Command, Plan, Snapshot, TrackerSpec};
+use crate::ids::TrackerId;
+use crate::vrrp::Record;
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use tokio::sync::{mpsc, oneshot};
+
+/// Messages that wait for the protocol thread at most. It empties the channel at every wake.
+const ORDERS: usize = 4096;
+
+/// Messages that wait for the service side at most: a takeover of 4,000 routers at once.
+const NEWS: usize = 8192;
+
+/// What the protocol thread is told.
+#[derive(Debug)]
+pub enum Order {
+    /// A check has an outcome.
+    Check(TrackerId, CheckReport),
+    /// An operator's command; the answer says that it was taken.
+    Command(Command, oneshot::Sender<()>),
+    /// A new plan; the answer is its generation.
+    Reconfigure {
+        /// What to run.
+        plan: Arc<Plan>,
+        /// What is different, in words.
+        changes: Vec<String>,
+        /// The generation.
+        reply: oneshot::Sender<u64>,
+    },
+    /// The state of everything.
+    Snapshot(oneshot::Sender<Snapshot>),
+    /// The tracks of the plan in force with their handles.
+    Trackers(oneshot::Sender<Vec<(TrackerId, Arc<TrackerSpec>)>>),
+    /// Leave: resign, release, and end the thread.
+    Stop,
+}
+
+/// What the protocol thread tells.
+#[derive(Debug)]
+pub enum News {
+    /// One more line of the history.
+    Record(Arc<Record>),
+    /// A check is due.
+    RunCheck(TrackerId, Arc<TrackerSpec>),
+}
+
+/// The service side's end.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    sender: SyncSender<Order>,
+    wake: Arc<EventFd>,
+}
+
+/// The protocol thread is gone or does not read any more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the protocol thread does not answer")]
+pub struct Unanswered;
+
+impl Orders {
+    /// Hands over an order and wakes the protocol thread.
+    pub fn send(&self, order: Order) -> Result<(), Unanswered> {
+        let sent = self.sender.try_send(order);
+        // The counter is full only when a wake is already due.
+        let _ = self.wake.write(1);
+        match sent {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(Unanswered),
+        }
+    }
+}
+
+/// The protocol thread's end.
+#[derive(Debug)]
+pub struct Desk {
+    orders: Receiver<Order>,
+    wake: Arc<EventFd>,
+    news: mpsc::Sender<News>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Desk {
+    /// The next order that waits.
+    pub fn next(&self) -> Option<Order> {
+        self.orders.try_recv().ok()
+    }
+
+    /// Resets the descriptor that says that orders wait. Before reading them, so that none is missed.
+    pub fn acknowledge(&self) {
+        let _ = self.wake.read();
+    }
+
+    /// Tells the service side. What does not fit is dropped and counted.
+    pub fn tell(&self, news: News) {
+        if self.news.try_send(news).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl AsFd for Desk {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+}
+
+/// Both ends, the news for the service side, and the count of what was dropped on the way there.
+pub struct Channels {
+    /// For the service side.
+    pub orders: Orders,
+    /// For the protocol thread.
+    pub desk: Desk,
+    /// For the service side.
+    pub news: mpsc::Receiver<News>,
+    /// News that did not fit.
+    pub dropped: Arc<AtomicU64>,
+}
+
+/// Makes the channels.
+pub fn channels() -> io::Result<Channels> {
+    let (sender, orders) = sync_channel(ORDERS);
+    let (news_sender, news) = mpsc::channel(NEWS);
+    let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
+    let dropped = Arc::new(AtomicU64::new(0));
+    let desk = Desk { orders, wake: Arc::clone(&wake), news: news_sender, dropped: Arc::clone(&dropped) };
+    Ok(Channels { orders: Orders { sender, wake }, desk, news, dropped })
+}

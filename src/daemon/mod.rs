@@ -1,0 +1,139 @@
+//! The daemon: two places where code runs. The protocol thread owns sockets, timer and engine; the service side runs
+//! checks, hooks, the control socket, reloads and the log. Bounded channels are all that connects them.
+
+mod changes;
+mod clock;
+mod driver;
+mod execute;
+mod link;
+mod log;
+mod ports;
+mod privileges;
+mod service;
+mod signals;
+mod systemd;
+
+use crate::checks::{Runner, Watchers};
+use crate::config::{self, Context, LoadError, Loaded, SystemHost};
+use crate::control::{self, BindError, History, Limits, Listener};
+use crate::engine::{CheckReport, Engine};
+use crate::hooks::{Hooks, Trouble};
+use crate::ids::TrackerId;
+use crate::net::set_realtime;
+use driver::{Driver, DriverError};
+use link::{Channels, Order, Orders, channels};
+use privileges::MissingCapability;
+use service::{End, InForce, Service};
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use systemd::Notifier;
+use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
+
+/// Why the daemon could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration.
+    #[error("{0}")]
+    Config(#[from] LoadError),
+    /// Rights.
+    #[error("{0}")]
+    Privileges(#[from] MissingCapability),
+    /// The control socket.
+    #[error("{0}")]
+    Control(#[from] BindError),
+    /// The kernel's networking.
+    #[error("{0}")]
+    Driver(#[from] DriverError),
+    /// Threads, pipes and the like.
+    #[error("cannot start: {0}")]
+    Setup(#[from] io::Error),
+}
+
+/// Runs in the foreground until it is told to stop. The exit status is 0 after a stop, 1 where it cannot run, 2 where
+/// the configuration cannot be read.
+#[must_use]
+pub fn run(config: &Path) -> ExitCode {
+    match start(config) {
+        Ok(End::Stopped) => ExitCode::SUCCESS,
+        Ok(End::ProtocolThreadLost) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(if matches!(error, StartError::Config(LoadError::Unreadable { .. })) { 2 } else { 1 })
+        }
+    }
+}
+
+fn start(path: &Path) -> Result<End, StartError> {
+    let started = clock::wall();
+    let Loaded { daemon, plan, hooks, warnings } = config::load(path, &Context::running(&SystemHost))?;
+    eprint!("{warnings}");
+    privileges::check()?;
+    let listener = Listener::bind(&daemon.control_socket, &daemon.control_group)?;
+    log::start(daemon.log_level, daemon.log_format)?;
+    let signals = signals::listen()?;
+    let Channels { orders, desk, news, dropped } = channels()?;
+    let driver = Driver::new(Engine::new(0), desk)?;
+    let protocol = spawn_protocol(driver, daemon.realtime_priority)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
+    let end = runtime.block_on(async {
+        let (backend, requests) = mpsc::channel(64);
+        let history = History::after_seq(0);
+        tokio::spawn(control::serve(listener, backend, history.clone(), Limits::default()));
+        let plan = Arc::new(plan);
+        let generation = take_first_plan(&orders, Arc::clone(&plan)).await;
+        let in_force = InForce { path: path.to_owned(), plan, generation, loaded: started };
+        let report = report_to(orders.clone());
+        let mut service = Service {
+            runner: Runner::new(Arc::clone(&report)),
+            watchers: Watchers::new(report),
+            hooks: Hooks::new(hooks, Arc::new(|trouble: Trouble| warn!("{trouble}"))),
+            notifier: Notifier::from_environment(),
+            orders,
+            news,
+            dropped,
+            requests,
+            signals,
+            history,
+            in_force,
+            started,
+        };
+        service.follow_trackers().await;
+        service.notifier.ready("running");
+        service.run().await
+    });
+    runtime.shutdown_background();
+    // It has ended, or the process is about to: what it held is released in either case.
+    let _ = protocol.join();
+    Ok(end)
+}
+
+fn spawn_protocol(driver: Driver, realtime: Option<u8>) -> io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new().name("protocol".to_owned()).spawn(move || {
+        if let Some(priority) = realtime
+            && let Err(error) = set_realtime(priority)
+        {
+            warn!("realtime_priority is not granted ({error}): the protocol thread runs with ordinary priority");
+        }
+        driver.run();
+    })
+}
+
+async fn take_first_plan(orders: &Orders, plan: Arc<crate::engine::Plan>) -> u64 {
+    let (reply, generation) = oneshot::channel();
+    let order = Order::Reconfigure { plan, changes: Vec::new(), reply };
+    if orders.send(order).is_err() {
+        return 0;
+    }
+    generation.await.unwrap_or(0)
+}
+
+/// Hands the outcomes of checks to the protocol thread.
+fn report_to(orders: Orders) -> Arc<dyn Fn(TrackerId, CheckReport) + Send + Sync> {
+    // An outcome that does not arrive is one that never came: the engine counts it as failed.
+    Arc::new(move |tracker, report| {
+        let _ = orders.send(Order::Check(tracker, report));
+    })
+}

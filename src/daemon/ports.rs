@@ -1,0 +1,154 @@
+//! One open port: its sockets, and how adverts and announcements of its routers are put into them.
+
+use crate::ids::RouterId;
+use crate::net::{FrameSocket, Port, PortError};
+use crate::units::VirtualAddress;
+use crate::vrrp::{Action, Auth, PortSpec, RouterSpec};
+use crate::wire::auth::{AhFlavour, AhStamp};
+use crate::wire::ip::Ipv4Header;
+use crate::wire::{AuthField, ChecksumForm, Outgoing, Standing, arp, auth, ndp};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+/// The sockets of one interface and family.
+pub struct OpenPort {
+    /// As opened.
+    pub spec: Arc<PortSpec>,
+    /// Adverts in and out.
+    pub sockets: Port,
+    /// Announcements out.
+    pub frames: FrameSocket,
+    addresses: Vec<IpAddr>,
+    message: Vec<u8>,
+}
+
+impl OpenPort {
+    /// Opens them.
+    pub fn open(spec: &Arc<PortSpec>) -> Result<Self, PortError> {
+        let sockets = Port::open(spec)?;
+        let frames = FrameSocket::open(spec.index).map_err(|error| PortError {
+            port: spec.key.clone(),
+            what: "open a packet socket for announcements",
+            error,
+        })?;
+        Ok(Self { spec: Arc::clone(spec), sockets, frames, addresses: Vec::new(), message: Vec::new() })
+    }
+
+    /// Whether the open sockets serve the new specification too; if so they are kept, and no packet is missed.
+    pub fn amend(&mut self, spec: &Arc<PortSpec>) -> bool {
+        let same = (self.spec.index, self.spec.multicast, self.spec.ah) == (spec.index, spec.multicast, spec.ah);
+        if same {
+            self.spec = Arc::clone(spec);
+        }
+        same
+    }
+
+    /// Queues an [`Action::Advertise`]: to the group, or to each peer.
+    pub fn queue_advert(&mut self, action: &Action) {
+        let Action::Advertise { router, spec, source, standing, checksum, sequence, .. } = action else { return };
+        self.addresses.clear();
+        self.addresses.extend(spec.advertised());
+        let group = [self.sockets.group()];
+        let destinations = if spec.peers.is_empty() { &group[..] } else { &spec.peers };
+        for &destination in destinations {
+            let advert = Advert { spec, source: *source, destination, standing: *standing, checksum: *checksum };
+            self.message.clear();
+            advert.outgoing(&self.addresses).encode(&mut self.message);
+            self.queue_message(*router, &advert, *sequence);
+        }
+    }
+
+    fn queue_message(&mut self, router: RouterId, advert: &Advert<'_>, sequence: u32) {
+        let Self { sockets, message, .. } = self;
+        match (advert.source, advert.destination) {
+            (IpAddr::V4(source), IpAddr::V4(to)) => {
+                let path = Path { source, to, id: identification(sequence) };
+                sockets.queue_ipv4(router, to, |out| path.append(&advert.spec.auth, sequence, message, out));
+            }
+            (IpAddr::V6(source), IpAddr::V6(to)) => {
+                sockets.queue_ipv6(router, source, to, |out| out.extend_from_slice(message));
+            }
+            // The configuration admits peers and sources of the router's own family only.
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {}
+        }
+    }
+
+    /// Queues one announcement for each address.
+    pub fn queue_announcements(&mut self, router: RouterId, addresses: &[VirtualAddress]) {
+        // Asked for each time: a bond changes its MAC address when it fails over.
+        let Ok(mac) = self.frames.mac() else { return };
+        for address in addresses {
+            self.frames.queue(router, |out| match address.ip {
+                IpAddr::V4(ip) => arp::append_gratuitous(mac, ip, out),
+                IpAddr::V6(ip) => ndp::append_unsolicited(mac, ip, ip, out),
+            });
+        }
+    }
+}
+
+/// What one advert says to one destination.
+struct Advert<'a> {
+    spec: &'a RouterSpec,
+    source: IpAddr,
+    destination: IpAddr,
+    standing: Standing,
+    checksum: ChecksumForm,
+}
+
+impl Advert<'_> {
+    fn outgoing<'a>(&self, addresses: &'a [IpAddr]) -> Outgoing<'a> {
+        Outgoing {
+            version: self.spec.version,
+            vrid: self.spec.key.vrid,
+            standing: self.standing,
+            interval: self.spec.interval,
+            checksum: self.checksum,
+            auth: AuthField {
+                kind: self.spec.auth.kind(),
+                data: match self.spec.auth {
+                    Auth::Password(password) => password,
+                    Auth::None | Auth::Ah { .. } => [0; 8],
+                },
+            },
+            source: self.source,
+            destination: self.destination,
+            addresses,
+        }
+    }
+}
+
+/// An IPv4 path that an advert takes.
+struct Path {
+    source: Ipv4Addr,
+    to: Ipv4Addr,
+    id: u16,
+}
+
+impl Path {
+    fn append(&self, auth: &Auth, sequence: u32, message: &[u8], out: &mut Vec<u8>) {
+        match auth {
+            Auth::None | Auth::Password(_) => {
+                out.extend_from_slice(&self.header(112, message.len()).octets());
+                out.extend_from_slice(message);
+            }
+            Auth::Ah { key, flavour } => self.append_authenticated(&key.0, *flavour, sequence, message, out),
+        }
+    }
+
+    fn append_authenticated(&self, key: &[u8], flavour: AhFlavour, sequence: u32, message: &[u8], out: &mut Vec<u8>) {
+        let header = self.header(51, auth::AH + message.len()).octets();
+        out.extend_from_slice(&header);
+        // keepalived puts the source address into the index, and looks for it there.
+        let stamp = AhStamp { spi: self.source.to_bits(), sequence };
+        auth::append(&header, message, key, flavour, stamp, out);
+    }
+
+    fn header(&self, protocol: u8, payload: usize) -> Ipv4Header {
+        Ipv4Header { source: self.source, destination: self.to, protocol, id: self.id, payload }
+    }
+}
+
+/// An identification that is never 0, which Linux would replace behind the digest's back.
+fn identification(sequence: u32) -> u16 {
+    u16::try_from(sequence % 0xffff).map_or(1, |id| id + 1)
+}

@@ -1,0 +1,32 @@
+//! What the process must be allowed to do, checked before anything is touched.
+
+use caps::{CapSet, Capability};
+
+/// A capability that is missing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "vrrpd lacks the capability {capability}, which it needs to {purpose}: \
+     run it as root, or as the packaged unit does with AmbientCapabilities={capability}"
+)]
+pub struct MissingCapability {
+    /// Which.
+    pub capability: Capability,
+    /// What for.
+    pub purpose: &'static str,
+}
+
+const NEEDED: [(Capability, &str); 2] = [
+    (Capability::CAP_NET_RAW, "send and receive VRRP packets"),
+    (Capability::CAP_NET_ADMIN, "put virtual addresses on interfaces"),
+];
+
+/// Names the first capability that is missing.
+pub fn check() -> Result<(), MissingCapability> {
+    for (capability, purpose) in NEEDED {
+        // A kernel that does not tell will refuse the operation itself, and say so.
+        if !caps::has_cap(None, CapSet::Effective, capability).unwrap_or(true) {
+            return Err(MissingCapability { capability, purpose });
+        }
+    }
+    Ok(())
+}

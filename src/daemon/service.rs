@@ -1,0 +1,231 @@
+//! The service side: checks, hooks, the control socket, the log and reloads. It may be slow; the protocol thread
+//! never waits for it.
+
+use super::changes;
+use super::clock;
+use super::link::{News, Order, Orders};
+use super::signals::Signal;
+use super::systemd::Notifier;
+use crate::checks::{Runner, Watchers};
+use crate::config::{self, Context, LoadError, Loaded, SystemHost};
+use crate::control::{About, Entry, History, ReloadOutcome, Request, Status, WallClock};
+use crate::engine::{Command, Plan, TrackerSpec};
+use crate::hooks::Hooks;
+use crate::ids::TrackerId;
+use crate::vrrp::{Cause, Record};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info, warn};
+
+/// How long the hooks of the last changes may take when the daemon stops.
+const LAST_HOOKS: Duration = Duration::from_secs(10);
+
+/// The configuration in force.
+pub struct InForce {
+    /// Its file.
+    pub path: PathBuf,
+    /// What the engine runs.
+    pub plan: Arc<Plan>,
+    /// Its number.
+    pub generation: u64,
+    /// When it was loaded.
+    pub loaded: SystemTime,
+}
+
+/// Everything on the service side.
+pub struct Service {
+    /// To the protocol thread.
+    pub orders: Orders,
+    /// From the protocol thread.
+    pub news: mpsc::Receiver<News>,
+    /// News that were dropped on the way.
+    pub dropped: Arc<AtomicU64>,
+    /// From the control socket.
+    pub requests: mpsc::Receiver<Request>,
+    /// From the operating system.
+    pub signals: mpsc::Receiver<Signal>,
+    /// Runs polled checks.
+    pub runner: Runner,
+    /// Follows what the kernel reports.
+    pub watchers: Watchers,
+    /// Runs notify scripts.
+    pub hooks: Hooks,
+    /// Keeps the records.
+    pub history: History,
+    /// To the service manager.
+    pub notifier: Notifier,
+    /// The configuration.
+    pub in_force: InForce,
+    /// When the daemon started.
+    pub started: SystemTime,
+}
+
+/// How the service side came to its end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum End {
+    /// It was told to.
+    Stopped,
+    /// The protocol thread ended by itself, which it never should.
+    ProtocolThreadLost,
+}
+
+impl Service {
+    /// Runs until the protocol thread has ended.
+    pub async fn run(mut self) -> End {
+        let mut stopping = false;
+        loop {
+            tokio::select! {
+                news = self.news.recv() => match news {
+                    Some(news) => self.on_news(news),
+                    None => break,
+                },
+                Some(signal) = self.signals.recv() => match signal {
+                    Signal::Reload => self.on_hangup().await,
+                    Signal::Stop => {
+                        self.notifier.stopping();
+                        stopping = true;
+                        if self.orders.send(Order::Stop).is_err() {
+                            break;
+                        }
+                    }
+                },
+                Some(request) = self.requests.recv() => self.on_request(request).await,
+            }
+        }
+        self.hooks.finish(LAST_HOOKS).await;
+        if stopping { End::Stopped } else { End::ProtocolThreadLost }
+    }
+
+    fn on_news(&mut self, news: News) {
+        match news {
+            News::Record(record) => self.on_record(&record),
+            News::RunCheck(tracker, spec) => self.runner.run(tracker, spec),
+        }
+        let lost = self.dropped.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            error!("{lost} records were lost: this host is too busy to keep the history");
+        }
+    }
+
+    fn on_record(&mut self, record: &Record) {
+        let Entry { json, text, .. } = self.history.append(record, &wall_clock());
+        match record.cause {
+            Cause::Warning { .. } | Cause::AddressRestored { .. } | Cause::Refused { .. } | Cause::Stalled { .. } => {
+                warn!("{text}");
+            }
+            _ => info!("{text}"),
+        }
+        self.hooks.deliver(record, &json);
+    }
+
+    async fn on_request(&mut self, request: Request) {
+        match request {
+            Request::Status(reply) => self.on_status(reply),
+            Request::Command { command, reply } => self.on_command(command, reply),
+            Request::Reload { dry_run, reply } => {
+                let outcome = self.reload(dry_run).await;
+                let _ = reply.send(outcome);
+            }
+        }
+    }
+
+    fn on_status(&self, reply: oneshot::Sender<Status>) {
+        let (sender, snapshot) = oneshot::channel();
+        if self.orders.send(Order::Snapshot(sender)).is_err() {
+            return;
+        }
+        let about = About {
+            pid: std::process::id(),
+            started: self.started,
+            config_path: self.in_force.path.clone(),
+            generation: self.in_force.generation,
+            loaded: self.in_force.loaded,
+        };
+        tokio::spawn(async move {
+            if let Ok(snapshot) = snapshot.await {
+                let _ = reply.send(Status { snapshot, clock: wall_clock(), about });
+            }
+        });
+    }
+
+    fn on_command(&self, command: Command, reply: oneshot::Sender<Result<String, String>>) {
+        let (sender, done) = oneshot::channel();
+        if self.orders.send(Order::Command(command, sender)).is_err() {
+            let _ = reply.send(Err("the protocol thread does not answer".to_owned()));
+            return;
+        }
+        tokio::spawn(async move {
+            let _ = reply.send(match done.await {
+                Ok(()) => Ok("done".to_owned()),
+                Err(_) => Err("the daemon is stopping".to_owned()),
+            });
+        });
+    }
+
+    async fn on_hangup(&mut self) {
+        self.notifier.reloading(clock::now());
+        let outcome = self.reload(false).await;
+        for line in outcome.diagnostics.lines() {
+            if outcome.ok { warn!("{line}") } else { error!("{line}") }
+        }
+        if !outcome.ok {
+            error!("the configuration was refused; the running one stays in force");
+        }
+        self.notifier.ready(&format!("{} virtual routers", self.router_count()));
+    }
+
+    /// Reads the configuration again; a refused one changes nothing.
+    async fn reload(&mut self, dry_run: bool) -> ReloadOutcome {
+        let path = self.in_force.path.clone();
+        let loading = tokio::task::spawn_blocking(move || config::load(&path, &Context::running(&SystemHost)));
+        let loaded = match loading.await {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err(error)) => return refused(&error),
+            Err(_) => return ReloadOutcome { diagnostics: "the configuration could not be read".to_owned(), ..Default::default() },
+        };
+        let changes = changes::describe(&self.in_force.plan.diff(&loaded.plan));
+        let diagnostics = loaded.warnings.to_string();
+        if !dry_run && self.take_over(loaded, changes.clone()).await.is_err() {
+            return ReloadOutcome { diagnostics: "the daemon is stopping".to_owned(), ..Default::default() };
+        }
+        ReloadOutcome { ok: true, diagnostics, changes }
+    }
+
+    async fn take_over(&mut self, loaded: Loaded, changes: Vec<String>) -> Result<(), ()> {
+        let plan = Arc::new(loaded.plan);
+        let (reply, generation) = oneshot::channel();
+        let order = Order::Reconfigure { plan: Arc::clone(&plan), changes, reply };
+        self.orders.send(order).map_err(|_| ())?;
+        self.in_force.generation = generation.await.map_err(|_| ())?;
+        self.in_force.loaded = clock::wall();
+        self.hooks.reconfigure(loaded.hooks);
+        self.in_force.plan = plan;
+        self.follow_trackers().await;
+        Ok(())
+    }
+
+    /// Watches what the plan's tracks look at.
+    pub async fn follow_trackers(&mut self) {
+        let (sender, trackers) = oneshot::channel();
+        if self.orders.send(Order::Trackers(sender)).is_err() {
+            return;
+        }
+        let trackers: Vec<(TrackerId, Arc<TrackerSpec>)> = trackers.await.unwrap_or_default();
+        self.watchers.reconfigure(&trackers);
+    }
+
+    fn router_count(&self) -> usize {
+        self.in_force.plan.groups.iter().map(|group| group.members.len()).sum()
+    }
+}
+
+fn refused(error: &LoadError) -> ReloadOutcome {
+    ReloadOutcome { ok: false, diagnostics: error.to_string(), changes: Vec::new() }
+}
+
+fn wall_clock() -> WallClock {
+    WallClock { boottime: clock::now(), wall: clock::wall() }
+}

@@ -1,0 +1,93 @@
+//! What the service manager is told: datagrams to `NOTIFY_SOCKET` (`sd_notify(3)`), never waiting for it to read them.
+
+use crate::time::Timestamp;
+use std::env;
+use std::ffi::OsStr;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
+
+/// A way to the service manager; one that nobody listens to where there is none.
+#[derive(Debug)]
+pub struct Notifier {
+    socket: Option<UnixDatagram>,
+}
+
+impl Notifier {
+    /// Reads `NOTIFY_SOCKET`.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        Self { socket: env::var_os("NOTIFY_SOCKET").and_then(|name| connect(&name)) }
+    }
+
+    /// Started, or reloaded, and in order.
+    pub fn ready(&self, status: &str) {
+        self.tell(&format!("READY=1\nSTATUS={}", one_line(status)));
+    }
+
+    /// A reload has begun; `now` lets the manager tell it from an earlier one.
+    pub fn reloading(&self, now: Timestamp) {
+        self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={}", now.since_origin().as_micros()));
+    }
+
+    /// Going down on purpose.
+    pub fn stopping(&self) {
+        self.tell("STOPPING=1");
+    }
+
+    /// Alive.
+    pub fn watchdog(&self) {
+        self.tell("WATCHDOG=1");
+    }
+
+    fn tell(&self, message: &str) {
+        if let Some(socket) = &self.socket {
+            // A manager that does not read misses this one; it will see the next.
+            let _ = socket.send(message.as_bytes());
+        }
+    }
+}
+
+/// How often the watchdog must be fed, half of what the manager allows; `None` where it does not watch this process.
+#[must_use]
+pub fn watchdog_period() -> Option<Duration> {
+    let for_us = env::var("WATCHDOG_PID").map_or(true, |pid| pid.parse() == Ok(std::process::id()));
+    let allowed: u64 = env::var("WATCHDOG_USEC").ok()?.parse().ok()?;
+    (for_us && allowed > 0).then(|| Duration::from_micros(allowed) / 2)
+}
+
+fn connect(name: &OsStr) -> Option<UnixDatagram> {
+    let address = match name.as_bytes().strip_prefix(b"@") {
+        Some(abstract_name) => SocketAddr::from_abstract_name(abstract_name).ok()?,
+        None => SocketAddr::from_pathname(name).ok()?,
+    };
+    let socket = UnixDatagram::unbound().ok()?;
+    socket.connect_addr(&address).ok()?;
+    socket.set_nonblocking(true).ok()?;
+    Some(socket)
+}
+
+fn one_line(status: &str) -> String {
+    status.replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_arrive_and_a_full_queue_does_not_block() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("notify");
+        let manager = UnixDatagram::bind(&path).expect("bind");
+        let notifier = Notifier { socket: connect(path.as_os_str()) };
+        notifier.ready("2 routers\nconfigured");
+        let mut buffer = [0; 256];
+        let length = manager.recv(&mut buffer).expect("a message");
+        assert_eq!(&buffer[..length], b"READY=1\nSTATUS=2 routers configured");
+        for _ in 0..10_000 {
+            notifier.watchdog();
+        }
+    }
+}
