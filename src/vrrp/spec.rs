@@ -2,6 +2,7 @@
 
 use crate::ids::RouterKey;
 use crate::units::{Interval, Version, VirtualAddress};
+pub use crate::wire::AhFlavour;
 use crate::wire::ChecksumForm;
 use std::fmt;
 use std::net::IpAddr;
@@ -128,16 +129,6 @@ impl Auth {
             Self::Ah { .. } => 2,
         }
     }
-}
-
-/// Whose reading of RFC 2402 the Authentication Header follows.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum AhFlavour {
-    /// An eight-octet key; the TTL stays in the digest for multicast. What is in the field.
-    #[default]
-    Keepalived,
-    /// RFC 2402 and 2403: a 16-octet key, mutable fields zeroed.
-    Rfc2402,
 }
 
 /// How a new Master announces its addresses.

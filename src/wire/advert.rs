@@ -1,8 +1,29 @@
 //! VRRP advertisements of both versions (RFC 9568, 5; RFC 3768, 5; RFC 2338, 5 for authentication).
+//!
+//! ```text
+//!  octet  VRRPv3                          VRRPv2
+//!  0      version and type, a nibble each
+//!  1      virtual router identifier
+//!  2      priority
+//!  3      count of addresses
+//!  4      reserved (4 bits), interval      authentication type
+//!  5      in centiseconds (12 bits)       interval in seconds
+//!  6      checksum
+//!  8      addresses, 4 or 16 octets each  addresses, 4 octets each
+//!         keepalived: 28 octets trailer   8 octets authentication data
+//! ```
 
-use super::packet::Packet;
+mod decode;
+mod encode;
+
 use crate::units::{Family, Interval, Priority, Version, Vrid};
 use std::net::IpAddr;
+
+/// The octets before the addresses.
+const HEADER: usize = 8;
+
+/// The low nibble of octet 0: an advertisement, the only type there is.
+const ADVERTISEMENT: u8 = 1;
 
 /// What the sender claims: that it holds the virtual router, or that it leaves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -11,6 +32,23 @@ pub enum Standing {
     Resigning,
     /// The Master's priority.
     Holding(Priority),
+}
+
+impl Standing {
+    /// What a priority field says.
+    #[must_use]
+    pub fn from_field(raw: u8) -> Self {
+        Priority::new(raw).map_or(Self::Resigning, Self::Holding)
+    }
+
+    /// The priority field.
+    #[must_use]
+    pub fn field(self) -> u8 {
+        match self {
+            Self::Resigning => 0,
+            Self::Holding(priority) => priority.get(),
+        }
+    }
 }
 
 /// What an IPv4 VRRPv3 checksum covers.
@@ -24,12 +62,26 @@ pub enum ChecksumForm {
 }
 
 /// The authentication fields of VRRPv2 (RFC 2338, 5.3.6 and 5.3.10).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct AuthField {
     /// 0 none, 1 password, 2 AH; others are an error of the sender.
     pub kind: u8,
     /// The eight octets of authentication data.
     pub data: [u8; 8],
+}
+
+impl AuthField {
+    /// Type 0.
+    pub const NONE: Self = Self { kind: 0, data: [0; 8] };
+
+    /// Type 2: the data stays zero, the digest is in front of the message.
+    pub const AH: Self = Self { kind: 2, data: [0; 8] };
+
+    /// Type 1, the password padded with zeros.
+    #[must_use]
+    pub const fn password(data: [u8; 8]) -> Self {
+        Self { kind: 1, data }
+    }
 }
 
 /// A decoded advertisement, borrowing its address list from the receive buffer. Syntax and checksum hold;
@@ -48,10 +100,11 @@ pub struct Advert<'a> {
     pub checksum: ChecksumForm,
     /// VRRPv2 only.
     pub auth: Option<AuthField>,
+    /// VRRPv3 only: the 28 octets of keepalived's authentication trailer, not verified
+    /// ([`Trailer::verify`](super::Trailer::verify) does). The checksum does not cover them.
+    pub trailer: Option<&'a [u8]>,
     /// Family of the address list, which is the IP header's.
     pub family: Family,
-    /// VRRPv3 with keepalived's authentication: the 28 octets behind the message.
-    pub trailer: Option<&'a [u8]>,
     pub(super) addresses: &'a [u8],
 }
 
@@ -93,17 +146,6 @@ pub struct Rejection {
 }
 
 impl<'a> Advert<'a> {
-    /// Decodes in the order TTL, header length, version, type, exact length, checksum, VRID.
-    pub fn decode(packet: &Packet<'a>) -> Result<Self, Rejection> {
-        let _ = packet;
-        Err(Rejection { error: DecodeError::Checksum, vrid: None })
-    }
-
-    /// As [`Advert::decode`], without the check of the TTL.
-    pub fn decode_any_ttl(packet: &Packet<'a>) -> Result<Self, Rejection> {
-        Self::decode(packet)
-    }
-
     /// The advertised interval; `None` for zero (erratum 8301).
     #[must_use]
     pub fn interval(&self) -> Option<Interval> {
@@ -142,19 +184,12 @@ pub struct Outgoing<'a> {
     pub interval: Interval,
     /// Which checksum to put on IPv4 VRRPv3.
     pub checksum: ChecksumForm,
-    /// VRRPv2: type and data; zero type and data where there is no authentication.
+    /// VRRPv2: type and data; [`AuthField::NONE`] where there is no authentication.
     pub auth: AuthField,
     /// IP source, for the pseudo-header.
     pub source: IpAddr,
     /// IP destination, for the pseudo-header.
     pub destination: IpAddr,
-    /// The virtual addresses in configured order.
+    /// The virtual addresses in configured order, all of the source's family and at most 255.
     pub addresses: &'a [IpAddr],
-}
-
-impl Outgoing<'_> {
-    /// Appends the VRRP message (without IP header) to `out`.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        let _ = out;
-    }
 }
