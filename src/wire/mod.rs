@@ -1,7 +1,7 @@
 //! Bytes to values and back: one protocol a file, every file in the same order (offsets, the value, decode, encode,
 //! tests). What a peer can do wrong on the wire is one variant of [`DecodeError`], which is also the counter.
 //!
-//! Received bytes are read by the cursor of [`reader`] alone and never by index. Frames to send are laid out by
+//! Received bytes are read by the cursor of `reader` alone and never by index. Frames to send are laid out by
 //! `pnet_packet`, which is not used for reading: some of its iterators panic on hostile lengths.
 
 #![deny(clippy::indexing_slicing)]
