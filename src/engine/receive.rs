@@ -7,7 +7,7 @@ use super::warnings::warn;
 use crate::ids::{PortId, RouterId};
 use crate::units::{Family, Version, Vrid};
 use crate::vrrp::{Auth, Effects, Router};
-use crate::wire::{Advert, DecodeError, Packet, Rejection, Standing};
+use crate::wire::{Advert, DecodeError, Packet, Rejection, Standing, auth};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
@@ -15,14 +15,14 @@ const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
 
 impl Engine {
     pub(super) fn on_packet(&mut self, port: PortId, packet: &Packet<'_>, out: &mut Effects<'_>) {
-        let (advert, inner) = match self.decode(port, packet) {
-            Ok(decoded) => decoded,
+        let advert = match self.decode(port, packet) {
+            Ok(advert) => advert,
             Err(rejection) => return self.reject(port, rejection, packet.source, out),
         };
         let Some(id) = self.links.router(port, advert.vrid) else {
             return self.on_stranger(port, advert.vrid, packet.source, out);
         };
-        if let Err(oddity) = self.judge(id, packet, &inner, &advert) {
+        if let Err(oddity) = self.judge(id, packet, &advert) {
             return self.discard(port, id, oddity, packet.source, out);
         }
         let Some(interval) = advert.interval() else {
@@ -32,13 +32,9 @@ impl Engine {
         self.step(id, out, |router, out| router.on_advert(packet.source, advert.standing, interval, out));
     }
 
-    /// Decodes what the packet carries, behind an Authentication Header where there is one.
-    fn decode<'a>(&self, port: PortId, packet: &Packet<'a>) -> Result<(Advert<'a>, Packet<'a>), Rejection> {
-        let inner = without_ah(packet);
-        let routed = inner.ttl != 255
-            && inner.payload.get(1).and_then(|&raw| Vrid::new(raw)).is_some_and(|vrid| self.takes_any_ttl(port, vrid));
-        let advert = if routed { Advert::decode_any_ttl(&inner)? } else { Advert::decode(&inner)? };
-        Ok((advert, inner))
+    fn decode<'a>(&self, port: PortId, packet: &Packet<'a>) -> Result<Advert<'a>, Rejection> {
+        let routed = packet.ttl != 255 && packet.vrid().is_some_and(|vrid| self.takes_any_ttl(port, vrid));
+        if routed { Advert::decode_any_ttl(packet) } else { Advert::decode(packet) }
     }
 
     fn takes_any_ttl(&self, port: PortId, vrid: Vrid) -> bool {
@@ -84,13 +80,7 @@ impl Engine {
     }
 
     /// The mandatory checks of a decoded advert against the virtual router it is for.
-    fn judge(
-        &mut self,
-        id: RouterId,
-        packet: &Packet<'_>,
-        inner: &Packet<'_>,
-        advert: &Advert<'_>,
-    ) -> Result<(), Oddity> {
+    fn judge(&mut self, id: RouterId, packet: &Packet<'_>, advert: &Advert<'_>) -> Result<(), Oddity> {
         let router = &mut self.slot_mut(id).router;
         let spec = router.spec();
         if advert.version != spec.version {
@@ -101,7 +91,7 @@ impl Engine {
         }
         judge_addresses(packet, &spec.peers, spec.key.family)?;
         if advert.version == Version::V2 {
-            authenticate(router, packet, inner, advert)?;
+            authenticate(router, packet, advert)?;
         } else if advert.trailer.is_some() {
             return Err(Oddity::Trailer);
         }
@@ -157,11 +147,6 @@ impl Engine {
     }
 }
 
-/// The packet without its Authentication Header, which is verified once the router, and so the key, is known.
-fn without_ah<'a>(packet: &Packet<'a>) -> Packet<'a> {
-    *packet
-}
-
 fn bump(counter: Option<&mut u64>) {
     if let Some(counter) = counter {
         *counter += 1;
@@ -189,12 +174,7 @@ fn judge_addresses(packet: &Packet<'_>, peers: &[IpAddr], family: Family) -> Res
 }
 
 /// VRRPv2 authentication (RFC 2338, 5.3.6).
-fn authenticate(
-    router: &mut Router,
-    packet: &Packet<'_>,
-    inner: &Packet<'_>,
-    advert: &Advert<'_>,
-) -> Result<(), Oddity> {
+fn authenticate(router: &mut Router, packet: &Packet<'_>, advert: &Advert<'_>) -> Result<(), Oddity> {
     let theirs = advert.auth.map_or(0, |auth| auth.kind);
     let ours = router.spec().auth.kind();
     if theirs > 2 {
@@ -211,10 +191,9 @@ fn authenticate(
             let difference = given.iter().zip(password).fold(0, |sum, (a, b)| sum | (a ^ b));
             if difference == 0 { Ok(()) } else { Err(Oddity::AuthFailure) }
         }
-        // The header is behind us; what it says counts only with a digest that holds.
         Auth::Ah { key, flavour } => {
-            let _ = (key, flavour, inner, packet);
-            Err(Oddity::AuthFailure)
+            let verified = auth::verify(packet, &key.0, *flavour).map_err(|_| Oddity::AuthFailure)?;
+            if router.take_sequence(verified.sequence) { Ok(()) } else { Err(Oddity::Replay) }
         }
     }
 }

@@ -61,7 +61,7 @@ pub enum Why {
     NobodyTookOver,
     /// A weight lowered its priority: it hands over.
     Demoted,
-    /// Something it needs has failed: see [`Cause::Unfit`].
+    /// Something it needs has failed: see [`Evidence::unfit`].
     Unfit,
     /// Another member of its sync group cannot be Master.
     HeldByGroup,
