@@ -19,6 +19,7 @@ use vrrpd::net::{
     AddressChange, AddressKernel, Change, FrameSocket, KernelAddress, Monitor, Netlink, Notice, Placement, Port,
     ReceiveBuffers, Reconciler,
 };
+use vrrpd::time::Timestamp;
 use vrrpd::units::{Family, VirtualAddress};
 use vrrpd::vrrp::PortSpec;
 
@@ -27,7 +28,7 @@ const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 const A4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const B4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
-/// Two hosts: `a` with 192.0.2.1 and fe80::a on `eth0`, `b` with 192.0.2.2 and fe80::b. The test runs on `a`.
+/// Two hosts: `a` with 192.0.2.1 and `fe80::a` on `eth0`, `b` with 192.0.2.2 and `fe80::b`. The test runs on `a`.
 struct Hosts {
     a: File,
     b: File,
@@ -122,8 +123,8 @@ fn readable(descriptor: BorrowedFd<'_>, within: Duration) -> bool {
     poll(&mut descriptors, timeout).expect("poll") > 0
 }
 
-fn now() -> Duration {
-    Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC).expect("a clock"))
+fn now() -> Timestamp {
+    Timestamp::from_origin(clock_gettime(ClockId::CLOCK_MONOTONIC).expect("a clock").into())
 }
 
 #[derive(Debug, PartialEq)]
@@ -161,6 +162,16 @@ fn take(port: &Port, buffers: &mut ReceiveBuffers, received: &mut Vec<Received>)
     port.receive(buffers, each).expect("a batch");
 }
 
+/// Queues a packet with an IPv4 header in front, as the protocol thread does.
+fn queue_ipv4(port: &mut Port, router: RouterId, source: Ipv4Addr, to: Ipv4Addr, payload: &[u8]) {
+    port.queue_ipv4(router, to, |out| {
+        out.extend_from_slice(&[0x45, 0xc0, 0, 0, 0, 1, 0, 0, 255, 112, 0, 0]);
+        out.extend_from_slice(&source.octets());
+        out.extend_from_slice(&to.octets());
+        out.extend_from_slice(payload);
+    });
+}
+
 fn flush(port: &mut Port) -> usize {
     port.flush(|router, error| panic!("{router:?}: {error}"))
 }
@@ -173,7 +184,7 @@ fn an_ipv4_advert_arrives_with_ttl_255_from_the_chosen_source() {
         let receiver = hosts.on_b(|| open(&spec(Family::Ipv4)));
         assert_eq!(sender.group(), IpAddr::V4(GROUP_V4));
         for (source, to) in [(A4, GROUP_V4), (Ipv4Addr::new(192, 0, 2, 77), GROUP_V4), (A4, B4)] {
-            sender.queue_advert(ROUTER, source.into(), to.into(), |out| out.extend_from_slice(b"\x31advert"));
+            queue_ipv4(&mut sender, ROUTER, source, to, b"\x31advert");
             assert_eq!(flush(&mut sender), 1);
             let expected = Received {
                 source: source.into(),
@@ -196,13 +207,13 @@ fn an_ipv6_advert_arrives_with_hop_limit_255_from_the_chosen_source() {
         let mut sender = open(&spec(Family::Ipv6));
         let receiver = hosts.on_b(|| open(&spec(Family::Ipv6)));
         for (source, to) in [("fe80::a", "ff02::12"), ("fe80::77", "ff02::12"), ("fe80::a", "fe80::b")] {
-            let (source, to): (IpAddr, IpAddr) = (source.parse().expect("v6"), to.parse().expect("v6"));
+            let (source, to): (Ipv6Addr, Ipv6Addr) = (source.parse().expect("v6"), to.parse().expect("v6"));
             // The checksum of this is wrong: that is for the decoder to see, not for the kernel to hide.
-            sender.queue_advert(ROUTER, source, to, |out| out.extend_from_slice(b"\x31advert"));
+            sender.queue_ipv6(ROUTER, source, to, |out| out.extend_from_slice(b"\x31advert"));
             assert_eq!(flush(&mut sender), 1);
             let expected = Received {
-                source,
-                destination: to,
+                source: source.into(),
+                destination: to.into(),
                 ttl: 255,
                 tos: None,
                 protocol: 112,
@@ -241,7 +252,7 @@ fn a_port_without_multicast_hears_only_unicast() {
         let (joined, unicast) =
             hosts.on_b(|| (open(&spec(Family::Ipv4)), open(&PortSpec { multicast: false, ..spec(Family::Ipv4) })));
         for to in [GROUP_V4, B4] {
-            sender.queue_advert(ROUTER, A4.into(), to.into(), |out| out.push(0x31));
+            queue_ipv4(&mut sender, ROUTER, A4, to, &[0x31]);
         }
         assert_eq!(flush(&mut sender), 2);
         assert_eq!(receive(&joined, 2).len(), 2);
@@ -272,13 +283,15 @@ fn the_adverts_of_255_routers_go_and_come_in_batches() {
         for family in [Family::Ipv4, Family::Ipv6] {
             let mut sender = open(&spec(family));
             let receiver = hosts.on_b(|| open(&spec(family)));
-            let source = match family {
-                Family::Ipv4 => A4.into(),
-                Family::Ipv6 => "fe80::a".parse().expect("v6"),
-            };
-            let group = sender.group();
             for vrid in 1..=255 {
-                sender.queue_advert(RouterId(u32::from(vrid)), source, group, |out| out.push(vrid));
+                let router = RouterId(u32::from(vrid));
+                match (family, sender.group()) {
+                    (Family::Ipv6, IpAddr::V6(group)) => {
+                        let source = "fe80::a".parse().expect("v6");
+                        sender.queue_ipv6(router, source, group, |out| out.push(vrid));
+                    }
+                    _ => queue_ipv4(&mut sender, router, A4, GROUP_V4, &[vrid]),
+                }
             }
             assert_eq!(flush(&mut sender), 255);
             let heard: Vec<u8> = receive(&receiver, 255).iter().map(|packet| packet.payload[0]).collect();
@@ -296,7 +309,7 @@ fn what_a_firewall_refuses_is_reported_with_its_router_and_holds_up_no_other() {
         let mut sender = open(&spec(Family::Ipv4));
         let receiver = hosts.on_b(|| open(&spec(Family::Ipv4)));
         for (router, to) in [(1, GROUP_V4), (2, Ipv4Addr::new(192, 0, 2, 66)), (3, GROUP_V4)] {
-            sender.queue_advert(RouterId(router), A4.into(), to.into(), |out| out.push(0x31));
+            queue_ipv4(&mut sender, RouterId(router), A4, to, &[0x31]);
         }
         let mut failures = Vec::new();
         let sent = sender.flush(|router, error| failures.push((router, error.raw_os_error())));
@@ -317,7 +330,9 @@ fn opening_a_port_on_no_interface_names_the_port_and_the_step() {
 #[test]
 fn frames_leave_as_they_were_written() {
     with_hosts(|hosts| {
+        ip("link set eth0 address 02:00:00:00:00:0a");
         let mut frames = FrameSocket::open(index()).expect("a packet socket");
+        assert_eq!(frames.mac().expect("an address"), [2, 0, 0, 0, 0, 0x0a]);
         let everything = Some(Protocol::from(i32::from(0x0003u16.to_be())));
         let mut capture = hosts.on_b(|| Socket::new(Domain::PACKET, Type::RAW, everything).expect("a capture"));
         let frame = |number: u8| {
@@ -697,7 +712,7 @@ fn lost_notices_lead_to_a_new_listing() {
         let index = index();
         let add = |address: VirtualAddress| AddressChange { index, address, change: Change::Add { lifetime: None } };
         for address in many(200) {
-            ip_add_untagged(address);
+            ip(&format!("addr add {address} dev eth0"));
         }
         ip(&format!("addr del {address} dev eth0"));
         kernel.change_addresses(&many(100).into_iter().map(add).collect::<Vec<_>>(), &mut |_, _| ()).expect("answers");
@@ -709,10 +724,6 @@ fn lost_notices_lead_to_a_new_listing() {
         assert_eq!(facts.expect("eth0 has changed").addresses.len(), 202);
         assert!(told.contains(&Notice::AddressLost { router: ROUTER, address }), "{told:?}");
     });
-}
-
-fn ip_add_untagged(address: VirtualAddress) {
-    ip(&format!("addr add {address} dev eth0"));
 }
 
 /// Prints how long things take; run it with `--nocapture`.
@@ -732,19 +743,22 @@ fn figures() {
         });
         let addresses = many(255);
         timed("add 255 addresses", &mut |reconciler| {
-            addresses.iter().for_each(|&address| reconciler.hold(ROUTER, &place, address));
+            for &address in &addresses {
+                reconciler.hold(ROUTER, &place, address);
+            }
             settle(reconciler, &mut kernel);
         });
         timed("remove 255 addresses", &mut |reconciler| {
-            addresses.iter().for_each(|&address| reconciler.release(ROUTER, &place.interface, address));
+            for &address in &addresses {
+                reconciler.release(ROUTER, &place.interface, address);
+            }
             settle(reconciler, &mut kernel);
         });
         let mut port = open(&spec(Family::Ipv4));
         for round in ["first", "second"] {
             for vrid in 1..=255 {
-                let advert =
-                    |out: &mut Vec<u8>| out.extend_from_slice(&[0x31, vrid, 100, 1, 0, 100, 0, 0, 192, 0, 2, 10]);
-                port.queue_advert(ROUTER, A4.into(), GROUP_V4.into(), advert);
+                let advert = [0x31, vrid, 100, 1, 0, 100, 0, 0, 192, 0, 2, 10];
+                queue_ipv4(&mut port, ROUTER, A4, GROUP_V4, &advert);
             }
             timed(&format!("send 255 adverts, {round} time"), &mut |_| assert_eq!(flush(&mut port), 255));
         }

@@ -22,6 +22,12 @@ impl FrameSocket {
         Ok(Self { socket, outbox: Outbox::default() })
     }
 
+    /// The interface's MAC address of the moment: a bond's changes when it fails over.
+    pub fn mac(&self) -> io::Result<[u8; 6]> {
+        sys::hardware_address(self.socket.as_fd())?
+            .ok_or_else(|| io::Error::other("the interface has no Ethernet address, so there is nothing to announce"))
+    }
+
     /// Queues the frame that `write` appends, Ethernet header included.
     pub fn queue(&mut self, router: RouterId, write: impl FnOnce(&mut Vec<u8>)) {
         self.outbox.queue(router, Destination::Bound, write);

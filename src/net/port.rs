@@ -61,7 +61,6 @@ pub struct Port {
     vrrp: Socket,
     ah: Option<Socket>,
     outbox: Outbox,
-    identification: u16,
 }
 
 impl Port {
@@ -69,7 +68,7 @@ impl Port {
     pub fn open(spec: &PortSpec) -> Result<Self, PortError> {
         let vrrp = open_socket(spec, VRRP)?;
         let ah = spec.ah.then(|| open_socket(spec, AH)).transpose()?;
-        Ok(Self { family: spec.key.family, index: spec.index, vrrp, ah, outbox: Outbox::default(), identification: 0 })
+        Ok(Self { family: spec.key.family, index: spec.index, vrrp, ah, outbox: Outbox::default() })
     }
 
     /// The descriptors to wait for: readable when adverts have come.
@@ -94,30 +93,15 @@ impl Port {
         Ok(total)
     }
 
-    /// Queues one advert; `encode` appends what follows the IP header. To the group, the caller passes the group's
-    /// address; to peers, it calls this once for each.
-    pub fn queue_advert(
-        &mut self,
-        router: RouterId,
-        source: IpAddr,
-        destination: IpAddr,
-        encode: impl FnOnce(&mut Vec<u8>),
-    ) {
-        match (source, destination) {
-            (IpAddr::V4(source), IpAddr::V4(to)) => {
-                // Zero would ask the kernel to choose, which costs it a lookup and tells us nothing.
-                self.identification = self.identification.checked_add(1).unwrap_or(1);
-                let header = ipv4_header(source, to, self.identification);
-                self.outbox.queue(router, Destination::Ipv4(to), |out| {
-                    out.extend_from_slice(&header);
-                    encode(out);
-                });
-            }
-            (IpAddr::V6(source), IpAddr::V6(to)) => {
-                self.outbox.queue(router, Destination::Ipv6 { to, source, index: self.index }, encode);
-            }
-            _ => debug_assert!(false, "source and destination of an advert are of one family"),
-        }
+    /// Queues one IPv4 advert; `write` appends it with its IP header. To the group, `to` is [`Port::group`]; to peers,
+    /// this is called once for each.
+    pub fn queue_ipv4(&mut self, router: RouterId, to: Ipv4Addr, write: impl FnOnce(&mut Vec<u8>)) {
+        self.outbox.queue(router, Destination::Ipv4(to), write);
+    }
+
+    /// Queues one IPv6 advert; `write` appends what follows the IP header, which the kernel makes.
+    pub fn queue_ipv6(&mut self, router: RouterId, source: Ipv6Addr, to: Ipv6Addr, write: impl FnOnce(&mut Vec<u8>)) {
+        self.outbox.queue(router, Destination::Ipv6 { to, source, index: self.index }, write);
     }
 
     /// The multicast group of this port's family.
@@ -160,21 +144,8 @@ fn receive_some(socket: &Socket, buffers: &mut ReceiveBuffers) -> io::Result<usi
     }
 }
 
-/// The header of an IPv4 advert. The kernel fills in total length and checksum (raw(7), `IP_HDRINCL`).
-fn ipv4_header(source: Ipv4Addr, destination: Ipv4Addr, identification: u16) -> [u8; 20] {
-    let mut header = [0; 20];
-    header[0] = 0x45;
-    header[1] = TOS;
-    header[4..6].copy_from_slice(&identification.to_be_bytes());
-    header[8] = TTL;
-    header[9] = 112;
-    header[12..16].copy_from_slice(&source.octets());
-    header[16..20].copy_from_slice(&destination.octets());
-    header
-}
-
-/// A packet as an IPv4 raw socket delivers it: with its header. `None` for what is no IPv4 packet, which the kernel
-/// does not deliver.
+/// A packet as an IPv4 raw socket delivers it: with a header that the kernel has checked, and in one piece. Whatever
+/// is wrong behind the header is left for the engine to count, so `None` is only for what is no IPv4 packet at all.
 fn parse_ipv4(bytes: &[u8]) -> Option<Packet<'_>> {
     let header_length = usize::from(bytes.first()? & 0x0f) * 4;
     let total_length = usize::from(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?]));
@@ -270,7 +241,7 @@ mod tests {
     use super::*;
 
     fn header(total_length: u16) -> Vec<u8> {
-        let mut header = ipv4_header(Ipv4Addr::new(192, 0, 2, 1), GROUP_V4, 7).to_vec();
+        let mut header = vec![0x45, 0xc0, 0, 0, 0, 7, 0, 0, 255, 112, 0, 0, 192, 0, 2, 1, 224, 0, 0, 18];
         header[2..4].copy_from_slice(&total_length.to_be_bytes());
         header
     }

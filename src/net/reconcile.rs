@@ -8,7 +8,7 @@ use super::message::KernelAddress;
 use super::netlink::{AddressChange, AddressKernel, Change, NetlinkError};
 use crate::ids::{InterfaceName, RouterId};
 use crate::units::VirtualAddress;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
@@ -102,7 +102,7 @@ impl Reconciler {
     fn difference(&self) -> (Vec<AddressChange>, Vec<(Key, RouterId)>) {
         let mut changes = Vec::new();
         let mut subjects: Vec<(Key, RouterId)> = Vec::new();
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for (key, router) in &self.pending {
             let Some(holding) = self.holdings.get(key) else { continue };
             let change = match (holding.holders.is_empty(), holding.present) {
@@ -135,17 +135,19 @@ impl Reconciler {
         self.holdings.iter().any(same)
     }
 
-    /// Finds what is held but not there (`is_there`), marks it so that holding it again puts it back, and reports each
-    /// to its holders.
+    /// Finds what should be there but is not (`is_there`), marks it so that holding it again puts it back, and reports
+    /// it to each of its holders.
     pub fn find_lost(
         &mut self,
         is_there: impl Fn(u32, VirtualAddress) -> bool,
         mut lost: impl FnMut(RouterId, VirtualAddress),
     ) {
         for ((_, address), holding) in &mut self.holdings {
-            if holding.present && holding.is_held() && !is_there(holding.index, *address) {
+            if holding.present && !is_there(holding.index, *address) {
                 holding.present = false;
-                holding.holders.iter().for_each(|&router| lost(router, *address));
+                for &router in &holding.holders {
+                    lost(router, *address);
+                }
             }
         }
     }
@@ -178,7 +180,6 @@ impl Holding {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::BTreeSet;
 
     /// A kernel that remembers addresses and can refuse.
     #[derive(Default)]
@@ -316,6 +317,19 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_vanishes_while_it_is_being_released_is_there_when_it_is_held_again() {
+        let (mut reconciler, mut kernel) = (Reconciler::default(), Fake::default());
+        reconciler.hold(A, &eth0(2), ip(10));
+        flush(&mut reconciler, &mut kernel);
+        reconciler.release(A, &eth0(2).interface, ip(10));
+        kernel.addresses.clear();
+        reconciler.find_lost(|_, _| false, |router, _| panic!("{router:?} holds nothing"));
+        reconciler.hold(A, &eth0(2), ip(10));
+        flush(&mut reconciler, &mut kernel);
+        assert!(kernel.addresses.contains(&(2, ip(10))));
+    }
+
+    #[test]
     fn renewing_adds_only_what_has_a_lifetime() {
         let (mut reconciler, mut kernel) = (Reconciler::default(), Fake::default());
         let leased = Placement { lifetime: Some(Duration::from_secs(3)), ..eth0(2) };
@@ -369,7 +383,9 @@ mod tests {
                             |index, address| kernel.addresses.contains(&(index, address)),
                             |router, address| again.push((router, address)),
                         );
-                        again.into_iter().for_each(|(router, address)| reconciler.hold(router, &eth0(2), address));
+                        for (router, address) in again {
+                            reconciler.hold(router, &eth0(2), address);
+                        }
                     }
                     4 => {
                         kernel.broken = true;

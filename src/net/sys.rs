@@ -67,6 +67,16 @@ const ANY: libc::sockaddr_in6 = libc::sockaddr_in6 {
     sin6_scope_id: 0,
 };
 
+const PACKET_ADDRESS: libc::sockaddr_ll = libc::sockaddr_ll {
+    sll_family: 0,
+    sll_protocol: 0,
+    sll_ifindex: 0,
+    sll_hatype: 0,
+    sll_pkttype: 0,
+    sll_halen: 0,
+    sll_addr: [0; 8],
+};
+
 /// Room for one batch of received messages, made once and shared by all ports of a thread.
 pub struct ReceiveBuffers {
     slots: Box<[Slot]>,
@@ -239,19 +249,23 @@ pub(super) fn bind_to_interface(socket: BorrowedFd<'_>, index: u32) -> io::Resul
 
 /// Binds a packet socket to an interface with protocol 0: it sends there and receives nothing.
 pub(super) fn bind_packet_socket(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
-    let address = libc::sockaddr_ll {
-        sll_family: family(libc::AF_PACKET),
-        sll_protocol: 0,
-        sll_ifindex: libc::c_int::try_from(index).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?,
-        sll_hatype: 0,
-        sll_pkttype: 0,
-        sll_halen: 0,
-        sll_addr: [0; 8],
-    };
+    let mut address = PACKET_ADDRESS;
+    address.sll_family = family(libc::AF_PACKET);
+    address.sll_ifindex = libc::c_int::try_from(index).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     // SAFETY: the address is a complete `sockaddr_ll` that lives over the call, and its length is stated.
     let result =
         unsafe { libc::bind(socket.as_raw_fd(), ptr::from_ref(&address).cast(), length_of::<libc::sockaddr_ll>()) };
     done(result)
+}
+
+/// The Ethernet address, at this moment, of the interface that a packet socket is bound to; `None` where it has none.
+pub(super) fn hardware_address(socket: BorrowedFd<'_>) -> io::Result<Option<[u8; 6]>> {
+    let mut address = PACKET_ADDRESS;
+    let mut length = length_of::<libc::sockaddr_ll>();
+    // SAFETY: `address` has room for `length` octets, and both live over the call.
+    let result = unsafe { libc::getsockname(socket.as_raw_fd(), ptr::from_mut(&mut address).cast(), &raw mut length) };
+    done(result)?;
+    Ok(address.sll_addr.first_chunk().copied().filter(|_| address.sll_halen == 6))
 }
 
 /// Puts the calling thread under `SCHED_RR`. Threads and processes it starts do not inherit that: a track script under
