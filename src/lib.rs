@@ -1,6 +1,7 @@
 //! `vrrpd`: a VRRP failover daemon.
 pub mod engine;
 pub mod ids;
+pub mod net;
 pub mod time;
 pub mod track;
 pub mod units;

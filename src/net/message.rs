@@ -1,0 +1,209 @@
+//! What the kernel says over netlink, reduced to what VRRP needs.
+//!
+//! Only the attributes that are used are decoded: one of some newer kernel that the decoder does not know must not
+//! hide the loss of a link.
+
+use super::netlink::ADDRESS_PROTOCOL;
+use crate::ids::InterfaceName;
+use crate::units::VirtualAddress;
+use netlink_packet_core::{NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer, Parseable};
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::address::{
+    AddressAttribute, AddressFlags, AddressHeader, AddressMessageBuffer, AddressProtocol,
+};
+use netlink_packet_route::link::{LinkFlags, LinkHeader, LinkMessageBuffer};
+use std::io;
+use std::net::IpAddr;
+
+/// The interface's name among the attributes of a link message.
+const IFLA_IFNAME: u16 = 3;
+/// Octets of a netlink header.
+const HEADER: usize = 16;
+
+/// An interface as the kernel reports it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LinkState {
+    /// The kernel's index.
+    pub index: u32,
+    /// Its name of the moment.
+    pub name: InterfaceName,
+    /// Administratively up, with a carrier, and operational.
+    pub up: bool,
+}
+
+/// An address as the kernel reports it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct KernelAddress {
+    /// The interface's index.
+    pub index: u32,
+    /// The address and its prefix length.
+    pub address: VirtualAddress,
+    /// Carries [`ADDRESS_PROTOCOL`]: `vrrpd` put it there.
+    pub tagged: bool,
+    /// IPv4: not the first of its subnet on this interface.
+    pub secondary: bool,
+    /// IPv6: cannot be a source, since duplicate address detection has not finished or has failed.
+    pub tentative: bool,
+}
+
+/// One message.
+#[derive(Debug)]
+pub(super) enum Message {
+    Link(LinkState),
+    LinkGone {
+        index: u32,
+    },
+    Address(KernelAddress),
+    AddressGone(KernelAddress),
+    /// The end of a request, or of a dump.
+    Outcome(io::Result<()>),
+    /// Of no interest here.
+    Other,
+}
+
+/// Where a message belongs.
+pub(super) struct Envelope {
+    pub(super) sequence: u32,
+    /// The tables changed during the dump: it has to be asked for again.
+    pub(super) interrupted: bool,
+}
+
+/// Takes apart what one `recv` returned. What is cut or garbled ends it.
+pub(super) fn each_message(mut bytes: &[u8], mut each: impl FnMut(Envelope, Message)) {
+    while let Ok(message) = NetlinkBuffer::new_checked(bytes) {
+        let length = usize::try_from(message.length()).unwrap_or(usize::MAX);
+        if length < HEADER {
+            return;
+        }
+        let interrupted = message.flags() & NLM_F_DUMP_INTR != 0;
+        let envelope = Envelope { sequence: message.sequence_number(), interrupted };
+        each(envelope, decode(message.message_type(), message.payload()).unwrap_or(Message::Other));
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+}
+
+fn decode(kind: u16, payload: &[u8]) -> Option<Message> {
+    Some(match kind {
+        NLMSG_ERROR | NLMSG_DONE => Message::Outcome(outcome(payload)),
+        libc::RTM_NEWLINK => Message::Link(link(payload)?),
+        libc::RTM_DELLINK => Message::LinkGone { index: link_header(payload)?.index },
+        libc::RTM_NEWADDR => Message::Address(address(payload)?),
+        libc::RTM_DELADDR => Message::AddressGone(address(payload)?),
+        _ => return None,
+    })
+}
+
+/// Error messages and the end of a dump both begin with zero or a negated errno.
+fn outcome(payload: &[u8]) -> io::Result<()> {
+    let code = payload.get(..4).and_then(|code| <[u8; 4]>::try_from(code).ok()).map_or(0, i32::from_ne_bytes);
+    if code >= 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code.saturating_neg())) }
+}
+
+/// A bridge reports its ports as links of family `AF_BRIDGE`: a port that leaves it "is deleted". That is not meant.
+fn link_header(payload: &[u8]) -> Option<LinkHeader> {
+    let header = LinkHeader::parse(&LinkMessageBuffer::new_checked(payload).ok()?).ok()?;
+    (header.interface_family == AddressFamily::Unspec).then_some(header)
+}
+
+fn link(payload: &[u8]) -> Option<LinkState> {
+    let header = link_header(payload)?;
+    let name = LinkMessageBuffer::new_checked(payload)
+        .ok()?
+        .attributes()
+        .filter_map(Result::ok)
+        .find(|attribute| attribute.kind() == IFLA_IFNAME)
+        .and_then(|attribute| {
+            InterfaceName::new(std::str::from_utf8(attribute.value()).ok()?.trim_end_matches('\0'))
+        })?;
+    let working = LinkFlags::Up | LinkFlags::LowerUp | LinkFlags::Running;
+    Some(LinkState { index: header.index, name, up: header.flags.contains(working) })
+}
+
+fn address(payload: &[u8]) -> Option<KernelAddress> {
+    let message = AddressMessageBuffer::new_checked(payload).ok()?;
+    let header = AddressHeader::parse(&message).ok()?;
+    let (mut local, mut address, mut tagged) = (None, None, false);
+    let mut flags = AddressFlags::from_bits_retain(u32::from(header.flags.bits()));
+    for attribute in message.attributes().filter_map(Result::ok) {
+        match AddressAttribute::parse(&attribute) {
+            Ok(AddressAttribute::Local(ip)) => local = Some(ip),
+            Ok(AddressAttribute::Address(ip)) => address = Some(ip),
+            Ok(AddressAttribute::Flags(all)) => flags = all,
+            Ok(AddressAttribute::Protocol(protocol)) => tagged = protocol == AddressProtocol::Other(ADDRESS_PROTOCOL),
+            _ => {}
+        }
+    }
+    // On a point-to-point interface the address is the peer's and the local one stands apart.
+    let ip = local.or(address)?;
+    let unfinished = flags.contains(AddressFlags::Tentative) && !flags.contains(AddressFlags::Optimistic);
+    Some(KernelAddress {
+        index: header.index,
+        address: VirtualAddress { ip, prefix: header.prefix_len },
+        tagged,
+        secondary: ip.is_ipv4() && flags.contains(AddressFlags::Secondary),
+        tentative: matches!(ip, IpAddr::V6(_)) && (unfinished || flags.contains(AddressFlags::Dadfailed)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(kind: u16, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(HEADER + payload.len()).expect("short");
+        let mut bytes = length.to_ne_bytes().to_vec();
+        bytes.extend_from_slice(&kind.to_ne_bytes());
+        bytes.extend_from_slice(&[0; 10]);
+        bytes.extend_from_slice(payload);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    fn link_payload(family: u8, flags: u32) -> Vec<u8> {
+        let mut payload = vec![family, 0, 1, 0];
+        payload.extend_from_slice(&7u32.to_ne_bytes());
+        payload.extend_from_slice(&flags.to_ne_bytes());
+        payload.extend_from_slice(&[0; 4]);
+        payload.extend_from_slice(&9u16.to_ne_bytes());
+        payload.extend_from_slice(&IFLA_IFNAME.to_ne_bytes());
+        payload.extend_from_slice(b"eth0\0\0\0\0");
+        payload
+    }
+
+    fn all(bytes: &[u8]) -> Vec<Message> {
+        let mut messages = Vec::new();
+        each_message(bytes, |_, message| messages.push(message));
+        messages
+    }
+
+    #[test]
+    fn a_link_is_up_only_with_a_carrier() {
+        for (flags, up) in [(0x1_0041, true), (0x1_0040, false), (0x41, false), (0x1_0001, false)] {
+            let messages = all(&message(libc::RTM_NEWLINK, &link_payload(0, flags)));
+            let [Message::Link(link)] = &messages[..] else { panic!("{messages:?}") };
+            assert_eq!((link.index, link.name.as_str(), link.up), (7, "eth0", up), "{flags:x}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_leaves_its_bridge_is_not_a_link_that_is_gone() {
+        let bridge = u8::try_from(libc::AF_BRIDGE).expect("small");
+        let bytes = message(libc::RTM_DELLINK, &link_payload(bridge, 0));
+        assert!(matches!(all(&bytes)[..], [Message::Other]));
+    }
+
+    #[test]
+    fn several_messages_come_in_one_datagram_and_cut_ones_end_it() {
+        let mut bytes = message(NLMSG_ERROR, &(-libc::EPERM).to_ne_bytes());
+        bytes.extend(message(NLMSG_DONE, &[0; 4]));
+        bytes.extend(message(libc::RTM_DELLINK, &link_payload(0, 0)));
+        assert!(matches!(
+            &all(&bytes)[..],
+            [Message::Outcome(Err(error)), Message::Outcome(Ok(())), Message::LinkGone { index: 7 }]
+                if error.raw_os_error() == Some(libc::EPERM)
+        ));
+        for length in 0..bytes.len() {
+            assert!(all(&bytes[..length]).len() < 3);
+        }
+    }
+}

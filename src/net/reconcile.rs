@@ -1,0 +1,405 @@
+//! Which addresses are held for whom, and what has to change in the kernel for that to be true.
+//!
+//! Holding and releasing only state what is wanted; [`Reconciler::flush`] compares it with what is there and asks for
+//! the difference in one batch. So an address that moves from one virtual router to another within a batch never
+//! leaves the interface, and a batch that failed is simply flushed again.
+
+use super::message::KernelAddress;
+use super::netlink::{AddressChange, AddressKernel, Change, NetlinkError};
+use crate::ids::{InterfaceName, RouterId};
+use crate::units::VirtualAddress;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::time::Duration;
+
+/// Where and how addresses are put.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Placement {
+    /// On which interface.
+    pub interface: InterfaceName,
+    /// Its index at the moment.
+    pub index: u32,
+    /// After which the kernel takes them away by itself; `None`: never.
+    pub lifetime: Option<Duration>,
+}
+
+type Key = (InterfaceName, VirtualAddress);
+
+/// The addresses that virtual routers hold.
+#[derive(Default)]
+pub struct Reconciler {
+    holdings: BTreeMap<Key, Holding>,
+    /// What may differ from the kernel, in the order of the demands, with the router that a refusal concerns.
+    pending: Vec<(Key, RouterId)>,
+}
+
+struct Holding {
+    index: u32,
+    lifetime: Option<Duration>,
+    /// Usually one; two while an address moves. None: to be removed.
+    holders: Vec<RouterId>,
+    /// Whether the kernel has it, as far as is known.
+    present: bool,
+}
+
+impl Reconciler {
+    /// From now on `router` holds `address`. Holding it already is no error: it is looked at again.
+    pub fn hold(&mut self, router: RouterId, placement: &Placement, address: VirtualAddress) {
+        let key = (placement.interface.clone(), address);
+        let holding = self.holdings.entry(key.clone()).or_insert_with(|| Holding {
+            index: placement.index,
+            lifetime: None,
+            holders: Vec::new(),
+            present: false,
+        });
+        if !holding.holders.contains(&router) {
+            holding.holders.push(router);
+        }
+        if (holding.index, holding.lifetime) != (placement.index, placement.lifetime) {
+            // Another interface by the same name, or another lifetime: it has to be added again.
+            (holding.index, holding.lifetime) = (placement.index, placement.lifetime);
+            holding.present = false;
+        }
+        self.pending.push((key, router));
+    }
+
+    /// From now on `router` does not hold `address` on `interface`.
+    pub fn release(&mut self, router: RouterId, interface: &InterfaceName, address: VirtualAddress) {
+        let key = (interface.clone(), address);
+        if let Some(holding) = self.holdings.get_mut(&key) {
+            holding.holders.retain(|&holder| holder != router);
+            self.pending.push((key, router));
+        }
+    }
+
+    /// Asks the kernel for what differs. Each address that it refuses is reported with the router it concerns and
+    /// stays wanted: holding it again tries again. After an error everything is still pending, and the next flush
+    /// repeats it.
+    pub fn flush(
+        &mut self,
+        kernel: &mut impl AddressKernel,
+        mut refused: impl FnMut(RouterId, VirtualAddress, io::Error),
+    ) -> Result<(), NetlinkError> {
+        let (changes, subjects) = self.difference();
+        let mut failed = vec![false; changes.len()];
+        if !changes.is_empty() {
+            kernel.change_addresses(&changes, &mut |position, error| {
+                failed[position] = true;
+                refused(subjects[position].1, changes[position].address, error);
+            })?;
+        }
+        for ((change, (key, _)), failed) in changes.iter().zip(subjects).zip(failed) {
+            if let Some(holding) = self.holdings.get_mut(&key) {
+                holding.present = (change.change == Change::Remove) == failed;
+            }
+        }
+        self.pending.clear();
+        self.holdings.retain(|_, holding| holding.present || !holding.holders.is_empty());
+        Ok(())
+    }
+
+    /// The changes for what is pending, each with the demand it comes from; none twice.
+    fn difference(&self) -> (Vec<AddressChange>, Vec<(Key, RouterId)>) {
+        let mut changes = Vec::new();
+        let mut subjects: Vec<(Key, RouterId)> = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (key, router) in &self.pending {
+            let Some(holding) = self.holdings.get(key) else { continue };
+            let change = match (holding.holders.is_empty(), holding.present) {
+                (false, false) => Change::Add { lifetime: holding.lifetime },
+                (true, true) => Change::Remove,
+                _ => continue,
+            };
+            if seen.insert(key) {
+                changes.push(AddressChange { index: holding.index, address: key.1, change });
+                subjects.push((key.clone(), *router));
+            }
+        }
+        (changes, subjects)
+    }
+
+    /// Adds every held address that has a lifetime once more, which starts its lifetime anew. To be flushed.
+    pub fn renew(&mut self) {
+        for (key, holding) in &mut self.holdings {
+            if let (Some(_), Some(&router)) = (holding.lifetime, holding.holders.first()) {
+                holding.present = false;
+                self.pending.push((key.clone(), router));
+            }
+        }
+    }
+
+    /// Whether somebody holds this address on the interface with this index.
+    #[must_use]
+    pub fn is_held(&self, index: u32, address: VirtualAddress) -> bool {
+        let same = |(key, holding): (&Key, &Holding)| key.1 == address && holding.index == index && holding.is_held();
+        self.holdings.iter().any(same)
+    }
+
+    /// Finds what should be there but is not (`is_there`), marks it so that holding it again puts it back, and reports
+    /// it to each of its holders.
+    pub fn find_lost(
+        &mut self,
+        is_there: impl Fn(u32, VirtualAddress) -> bool,
+        mut lost: impl FnMut(RouterId, VirtualAddress),
+    ) {
+        for ((_, address), holding) in &mut self.holdings {
+            if holding.present && !is_there(holding.index, *address) {
+                holding.present = false;
+                for &router in &holding.holders {
+                    lost(router, *address);
+                }
+            }
+        }
+    }
+
+    /// Removes what a daemon that crashed has left behind: addresses that carry our tag and that nobody holds. Returns
+    /// how many there were. For the start, after what is known to be held has been held.
+    pub fn sweep(
+        &self,
+        kernel: &mut impl AddressKernel,
+        found: &[KernelAddress],
+        mut refused: impl FnMut(VirtualAddress, io::Error),
+    ) -> Result<usize, NetlinkError> {
+        let leftovers: Vec<AddressChange> = found
+            .iter()
+            .filter(|known| known.tagged && !self.is_held(known.index, known.address))
+            .map(|known| AddressChange { index: known.index, address: known.address, change: Change::Remove })
+            .collect();
+        kernel.change_addresses(&leftovers, &mut |position, error| refused(leftovers[position].address, error))?;
+        Ok(leftovers.len())
+    }
+}
+
+impl Holding {
+    fn is_held(&self) -> bool {
+        !self.holders.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A kernel that remembers addresses and can refuse.
+    #[derive(Default)]
+    struct Fake {
+        addresses: BTreeSet<(u32, VirtualAddress)>,
+        log: Vec<AddressChange>,
+        refuse: Option<i32>,
+        broken: bool,
+    }
+
+    impl AddressKernel for Fake {
+        fn change_addresses(
+            &mut self,
+            changes: &[AddressChange],
+            refused: &mut dyn FnMut(usize, io::Error),
+        ) -> Result<(), NetlinkError> {
+            if self.broken {
+                return Err(NetlinkError::Send(io::Error::from_raw_os_error(libc::ENOBUFS)));
+            }
+            for (position, change) in changes.iter().enumerate() {
+                self.log.push(*change);
+                if let Some(code) = self.refuse {
+                    refused(position, io::Error::from_raw_os_error(code));
+                    continue;
+                }
+                match change.change {
+                    Change::Add { .. } => self.addresses.insert((change.index, change.address)),
+                    Change::Remove => self.addresses.remove(&(change.index, change.address)),
+                };
+            }
+            Ok(())
+        }
+    }
+
+    const A: RouterId = RouterId(1);
+    const B: RouterId = RouterId(2);
+
+    fn eth0(index: u32) -> Placement {
+        Placement { interface: InterfaceName::new("eth0").expect("a legal name"), index, lifetime: None }
+    }
+
+    fn ip(last: u8) -> VirtualAddress {
+        VirtualAddress { ip: [192, 0, 2, last].into(), prefix: 24 }
+    }
+
+    fn flush(reconciler: &mut Reconciler, kernel: &mut Fake) -> Vec<(RouterId, VirtualAddress)> {
+        let mut refusals = Vec::new();
+        let done = reconciler.flush(kernel, |router, address, _| refusals.push((router, address)));
+        done.expect("the kernel answers");
+        refusals
+    }
+
+    #[test]
+    fn an_address_that_changes_hands_stays_on_the_interface() {
+        let (mut reconciler, mut kernel) = (Reconciler::default(), Fake::default());
+        reconciler.hold(A, &eth0(2), ip(10));
+        flush(&mut reconciler, &mut kernel);
+        kernel.log.clear();
+
+        reconciler.release(A, &eth0(2).interface, ip(10));
+        reconciler.hold(B, &eth0(2), ip(10));
+        flush(&mut reconciler, &mut kernel);
+        assert_eq!(kernel.log, []);
+
+        reconciler.release(B, &eth0(2).interface, ip(10));
+        flush(&mut reconciler, &mut kernel);
+        assert!(kernel.addresses.is_empty());
+    }
+
+    #[test]
+    fn two_holders_have_to_release_it_both() {
+        let (mut reconciler, mut kernel) = (Reconciler::default(), Fake::default());
+        reconciler.hold(A, &eth0(2), ip(10));
+        reconciler.hold(B, &eth0(2), ip(10));
+        reconciler.release(A, &eth0(2).interface, ip(10));
+        flush(&mut reconciler, &mut kernel);
+        assert_eq!(kernel.addresses.len(), 1);
+        reconciler.release(B, &eth0(2).interface, ip(10));
+        flush(&mut reconciler, &mut kernel);
+        assert!(kernel.addresses.is_empty());
+    }
+
+    #[test]
+    fn a_refused_address_is_reported_and_tried_again_when_it_is_held_again() {
+        let (mut reconciler, mut kernel) = (Reconciler::default(), Fake::default());
+        kernel.refuse = Some(libc::EPERM);
+        reconciler.hold(A, &eth0(2), ip(10));
+        assert_eq!(flush(&mut reconciler, &mut kernel), [(A, ip(10))]);
+        kernel.refuse = None;
+        reconciler.hold(A, &eth0(2), ip(10));
+        assert_eq!(flush(&mut reconciler, &mut kernel), []);
+        assert!(kernel.addresses.contains(&(2, ip(10))));
+    }
+
+    #[test]
+    fn what_a_broken_socket_did_not_take_is_repeated_by_the_next_flush() {
+        let (mut reconciler, mut kernel) = (Reconciler::default(), Fake { broken: true, ..Fake::default() });
+        reconciler.hold(A, &eth0(2), ip(10));
+        assert!(reconciler.flush(&mut kernel, |_, _, _| ()).is_err());
+        kernel.broken = false;
+        flush(&mut reconciler, &mut kernel);
+        assert!(kernel.addresses.contains(&(2, ip(10))));
+    }
+
+    #[test]
+    fn an_interface_made_anew_gets_its_addresses_again() {
+        let (mut reconciler, mut kernel) = (Reconciler::default(), Fake::default());
+        reconciler.hold(A, &eth0(2), ip(10));
+        flush(&mut reconciler, &mut kernel);
+        reconciler.hold(A, &eth0(3), ip(10));
+        flush(&mut reconciler, &mut kernel);
+        assert!(kernel.addresses.contains(&(3, ip(10))));
+    }
+
+    #[test]
+    fn a_lost_address_is_reported_once_to_each_holder_and_put_back() {
+        let (mut reconciler, mut kernel) = (Reconciler::default(), Fake::default());
+        reconciler.hold(A, &eth0(2), ip(10));
+        reconciler.hold(B, &eth0(2), ip(10));
+        reconciler.hold(A, &eth0(2), ip(11));
+        flush(&mut reconciler, &mut kernel);
+        kernel.addresses.remove(&(2, ip(10)));
+
+        let mut lost = Vec::new();
+        for _ in 0..2 {
+            reconciler.find_lost(
+                |index, address| kernel.addresses.contains(&(index, address)),
+                |router, address| lost.push((router, address)),
+            );
+        }
+        assert_eq!(lost, [(A, ip(10)), (B, ip(10))]);
+        reconciler.hold(A, &eth0(2), ip(10));
+        flush(&mut reconciler, &mut kernel);
+        assert!(kernel.addresses.contains(&(2, ip(10))));
+    }
+
+    #[test]
+    fn an_address_that_vanishes_while_it_is_being_released_is_there_when_it_is_held_again() {
+        let (mut reconciler, mut kernel) = (Reconciler::default(), Fake::default());
+        reconciler.hold(A, &eth0(2), ip(10));
+        flush(&mut reconciler, &mut kernel);
+        reconciler.release(A, &eth0(2).interface, ip(10));
+        kernel.addresses.clear();
+        reconciler.find_lost(|_, _| false, |router, _| panic!("{router:?} holds nothing"));
+        reconciler.hold(A, &eth0(2), ip(10));
+        flush(&mut reconciler, &mut kernel);
+        assert!(kernel.addresses.contains(&(2, ip(10))));
+    }
+
+    #[test]
+    fn renewing_adds_only_what_has_a_lifetime() {
+        let (mut reconciler, mut kernel) = (Reconciler::default(), Fake::default());
+        let leased = Placement { lifetime: Some(Duration::from_secs(3)), ..eth0(2) };
+        reconciler.hold(A, &eth0(2), ip(10));
+        reconciler.hold(A, &leased, ip(11));
+        flush(&mut reconciler, &mut kernel);
+        kernel.log.clear();
+        reconciler.renew();
+        flush(&mut reconciler, &mut kernel);
+        let change = Change::Add { lifetime: leased.lifetime };
+        assert_eq!(kernel.log, [AddressChange { index: 2, address: ip(11), change }]);
+    }
+
+    #[test]
+    fn only_tagged_addresses_that_nobody_holds_are_swept_away() {
+        let (mut reconciler, mut kernel) = (Reconciler::default(), Fake::default());
+        reconciler.hold(A, &eth0(2), ip(10));
+        let found = [(10, true), (11, true), (12, false)].map(|(last, tagged)| KernelAddress {
+            index: 2,
+            address: ip(last),
+            tagged,
+            secondary: false,
+            tentative: false,
+        });
+        let swept = reconciler.sweep(&mut kernel, &found, |_, _| ()).expect("the kernel answers");
+        assert_eq!(swept, 1);
+        assert_eq!(kernel.log, [AddressChange { index: 2, address: ip(11), change: Change::Remove }]);
+    }
+
+    proptest! {
+        /// Whatever is demanded, lost, refused or broken: once a flush goes through, the kernel has exactly what is held.
+        #[test]
+        fn after_a_flush_the_kernel_has_what_is_held(steps in prop::collection::vec((0u8..6, 0u32..3, 0u8..4), 0..80)) {
+            let (mut reconciler, mut kernel) = (Reconciler::default(), Fake::default());
+            let mut wanted: BTreeSet<(RouterId, VirtualAddress)> = BTreeSet::new();
+            for (what, router, last) in steps {
+                let router = RouterId(router);
+                match what {
+                    0 | 1 => {
+                        reconciler.hold(router, &eth0(2), ip(last));
+                        wanted.insert((router, ip(last)));
+                    }
+                    2 => {
+                        reconciler.release(router, &eth0(2).interface, ip(last));
+                        wanted.remove(&(router, ip(last)));
+                    }
+                    3 => {
+                        kernel.addresses.remove(&(2, ip(last)));
+                        let mut again = Vec::new();
+                        reconciler.find_lost(
+                            |index, address| kernel.addresses.contains(&(index, address)),
+                            |router, address| again.push((router, address)),
+                        );
+                        for (router, address) in again {
+                            reconciler.hold(router, &eth0(2), address);
+                        }
+                    }
+                    4 => {
+                        kernel.broken = true;
+                        let _ = reconciler.flush(&mut kernel, |_, _, _| ());
+                        kernel.broken = false;
+                    }
+                    _ => {
+                        flush(&mut reconciler, &mut kernel);
+                    }
+                }
+            }
+            flush(&mut reconciler, &mut kernel);
+            let held: BTreeSet<_> = wanted.iter().map(|&(_, address)| (2, address)).collect();
+            prop_assert_eq!(&kernel.addresses, &held);
+        }
+    }
+}
