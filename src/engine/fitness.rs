@@ -6,7 +6,7 @@ use super::tracker::Tracker;
 use super::{Engine, Group, Outcome, Phase};
 use crate::ids::{GroupId, InterfaceName, PortId, RouterId, TrackerId};
 use crate::track::Check;
-use crate::vrrp::{Cause, Effects, Fitness, Subject, Unfit};
+use crate::vrrp::{Cause, Effects, Fitness, Promotion, Subject, Unfit};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 struct Shared {
     delta: i32,
     failed: Option<Arc<str>>,
-    promotable: bool,
+    promotion: Promotion,
 }
 
 impl Engine {
@@ -148,17 +148,23 @@ impl Engine {
     }
 
     fn shared(&self, group: &Group) -> Shared {
-        let mut shared = Shared { delta: 0, failed: None, promotable: !group.drained };
+        let mut shared = Shared { delta: 0, failed: None, promotion: Promotion::Allowed };
+        let mut waits = false;
         for &(id, weight) in &group.attached {
             let Some(tracker) = self.tracker(id) else { continue };
             match tracker.contribution(weight) {
                 Some(adds) => shared.delta = shared.delta.saturating_add(adds),
                 None => shared.failed = shared.failed.or_else(|| Some(Arc::clone(&tracker.spec.name))),
             }
-            shared.promotable &= !(weight.is_required() && tracker.is_awaited());
+            waits |= weight.is_required() && tracker.is_awaited();
         }
         let healthy = |id: &TrackerId| self.tracker(*id).and_then(|tracker| tracker.health.is_healthy()) == Some(true);
-        shared.promotable &= group.promote_only_with.iter().all(healthy);
+        waits |= !group.promote_only_with.iter().all(healthy);
+        shared.promotion = match (group.drained, waits) {
+            (true, _) => Promotion::Forbidden,
+            (false, true) => Promotion::Resuming,
+            (false, false) => Promotion::Allowed,
+        };
         shared
     }
 
@@ -177,7 +183,7 @@ impl Engine {
             return Fitness::Unfit(Unfit::TrackFailed { track: Arc::clone(track) });
         }
         let priority = self.groups[group.0 as usize].effective;
-        Fitness::Fit { priority, source, promotable: shared.promotable }
+        Fitness::Fit { priority, source, promotion: shared.promotion }
     }
 
     /// What a group waits for before it may become Master.

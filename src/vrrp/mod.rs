@@ -16,4 +16,4 @@ pub use effects::Effects;
 pub use record::{Cause, Evidence, Record, Role, Seq, Subject, Why};
 pub use router::{Heard, Router};
 pub use spec::{AhFlavour, Announcing, Auth, ChecksumChoice, MacMode, Preempt, RouterSpec, Secret};
-pub use verdict::{Fitness, Unfit, Verdict};
+pub use verdict::{Fitness, Promotion, Unfit, Verdict};

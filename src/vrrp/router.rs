@@ -12,7 +12,7 @@
 //! from facts and never stored, so a change of priority or interval needs no timer to be set anew.
 
 use super::spec::{ChecksumChoice, RouterSpec};
-use super::verdict::{Fitness, Unfit, Verdict};
+use super::verdict::{Fitness, Promotion, Unfit, Verdict};
 use super::{Role, RouterCounters, Why};
 use crate::ids::{PortId, RouterId};
 use crate::time::Timestamp;
@@ -203,7 +203,11 @@ impl Router {
     }
 
     fn is_promotable(&self) -> bool {
-        matches!(self.fitness, Fitness::Fit { promotable: true, .. })
+        match self.fitness {
+            Fitness::Fit { promotion: Promotion::Allowed, .. } => true,
+            Fitness::Fit { promotion: Promotion::Resuming, .. } => self.holding,
+            Fitness::Fit { promotion: Promotion::Forbidden, .. } | Fitness::Unfit(_) => false,
+        }
     }
 
     /// The effective priority, while it is fit.

@@ -30,8 +30,19 @@ pub enum Fitness {
         /// The source of its adverts, and its side of a tie.
         source: IpAddr,
         /// Whether it may become Master now; what is Master already is not touched by this.
-        promotable: bool,
+        promotion: Promotion,
     },
+}
+
+/// Whether a router that is fit may become Master.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Promotion {
+    /// It may.
+    Allowed,
+    /// Only where it still holds the addresses since it handed over and nobody else came: it waits for a track.
+    Resuming,
+    /// It may not: an operator drained it.
+    Forbidden,
 }
 
 /// Why a router may not stand in the election.
