@@ -224,3 +224,87 @@ fn span(span: Duration) -> String {
         () => format!("{:.1}s", span.as_secs_f64()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn document(name: &str, interface: &str, master: &str) -> Document {
+        serde_json::from_value(json!({
+            "schema": 1, "version": "0.1.0", "pid": 1234, "started": "2026-01-01T00:00:00.000Z",
+            "time": "2026-01-02T03:04:05.000Z",
+            "config": {"path": "/etc/vrrpd/vrrpd.toml", "generation": 1, "loaded": "2026-01-01T00:00:00.000Z"},
+            "virtual_routers": [{
+                "name": name, "interface": interface, "family": "ipv4", "virtual_router_id": 51, "version": 3,
+                "state": "BACKUP", "since": "2026-01-02T03:00:00.000Z", "reason": "higher_priority",
+                "base_priority": 100, "priority": 80, "advert_interval_ms": 1000, "master_interval_ms": 1000,
+                "master": {"address": master, "priority": 150, "heard_ms_ago": 250.0},
+                "virtual_addresses": ["192.168.100.10/24"], "held_addresses": [], "virtual_mac": null,
+                "sync_group": null, "transitions": 1, "blocked_by": null, "tracks": [], "counters": {},
+                "unfit": null, "why_not_master": format!("{master} is Master with the higher priority 150"),
+                "drained": false, "waits_for": [], "deadline_in_ms": null,
+            }],
+            "sync_groups": [],
+            "tracks": [{"name": "nginx", "kind": "http", "healthy": false, "since": "2026-01-02T03:04:01.500Z",
+                        "last_result": "connection refused", "runs": 12, "failures": 3, "last_duration_ms": 0.4}],
+            "interfaces": [],
+        }))
+        .unwrap()
+    }
+
+    fn without_colour(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn a_backup_and_a_failing_track() {
+        assert_eq!(
+            without_colour(&status(&document("web", "eth0", "192.168.100.1"))),
+            "vrrpd 0.1.0, pid 1234, up 1d 3h, /etc/vrrpd/vrrpd.toml (generation 1)
+
+ROUTER  INTERFACE  VRID  STATE   PRIORITY  MASTER               SINCE
+web     eth0       51    BACKUP  100->80   192.168.100.1 (150)  4m 5s
+    higher_priority: holds none of 192.168.100.10/24
+    not Master: 192.168.100.1 is Master with the higher priority 150
+
+TRACK  KIND  HEALTH   SINCE  LAST RESULT
+nginx  http  failing  3.5s   connection refused
+"
+        );
+    }
+
+    #[test]
+    fn a_router_that_is_not_healthy_is_red_and_a_drained_one_is_not() {
+        let red = AnsiColor::Red.on_default().bold().render().to_string();
+        let mut document = document("web", "eth0", "192.168.100.1");
+        document.tracks.clear();
+        document.virtual_routers[0].state = "FAULT".to_owned();
+        assert!(status(&document).contains(&format!("{red}FAULT")));
+        document.virtual_routers[0].state = "BACKUP".to_owned();
+        document.virtual_routers[0].drained = true;
+        assert!(!status(&document).contains(&red));
+        assert!(without_colour(&status(&document)).contains("BACKUP drained"));
+    }
+
+    #[test]
+    fn no_line_is_wider_than_a_hundred_columns() {
+        let long = "a-virtual-router-with-a-name-that-somebody-thought-very-hard-about";
+        let mut document = document(long, "fifteen-letters", "2001:db8:1234:5678:9abc:def0:1234:5678");
+        document.tracks[0].last_result = "no ".repeat(100);
+        let virtual_addresses = (0..50).map(|host| format!("2001:db8:1234:5678:9abc:def0:1234:{host}/64"));
+        document.virtual_routers[0].virtual_addresses = virtual_addresses.collect();
+        let text = without_colour(&status(&document));
+        for line in text.lines() {
+            assert!(line.chars().count() <= 100, "{} columns: {line}", line.chars().count());
+        }
+        assert!(text.contains("2001:db8:1234:5678:9abc:def0:1234:49/64"), "nothing of the notes is lost: {text}");
+    }
+
+    #[test]
+    fn ages_have_their_two_greatest_units() {
+        for (seconds, expected) in [(0, "0.0s"), (59, "59.0s"), (61, "1m 1s"), (7260, "2h 1m"), (200_000, "2d 7h")] {
+            assert_eq!(span(Duration::from_secs(seconds)), expected);
+        }
+    }
+}

@@ -10,7 +10,7 @@ use super::protocol::{Ask, EventsEnd, Refusal, ReloadAnswer};
 use super::status;
 use crate::vrrp::Seq;
 use serde::Serialize;
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -63,7 +63,7 @@ pub async fn serve(listener: Listener, backend: Backend, history: History, limit
                 Ok((stream, _)) if clients.len() < limits.clients => {
                     clients.spawn(Arc::clone(&desk).attend(stream));
                 }
-                Ok((stream, _)) => turn_away(&stream, limits.clients),
+                Ok((stream, _)) => turn_away(stream, limits.clients),
                 // Out of descriptors, most likely: those in use come back as clients leave.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
@@ -71,10 +71,11 @@ pub async fn serve(listener: Listener, backend: Backend, history: History, limit
     }
 }
 
-/// One line as far as it goes without waiting, then closed.
-fn turn_away(stream: &UnixStream, limit: usize) {
+/// One line as far as it goes without waiting, then closed. Written past tokio, which does not know yet that a new
+/// connection can be written to.
+fn turn_away(stream: UnixStream, limit: usize) {
     let error = format!("{limit} clients are connected already: try again in a moment");
-    let _ = stream.try_write(&line(&Refusal { error }));
+    let _ = stream.into_std().and_then(|mut stream| stream.write_all(&line(&Refusal { error })));
 }
 
 /// What all clients share.
