@@ -15,11 +15,11 @@ use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 use vrrpd::control::{About, BindError, History, Limits, Listener, ReloadOutcome, Request, Status, WallClock, serve};
-use vrrpd::engine::{MasterStatus, RouterCounters, RouterStatus, Snapshot};
+use vrrpd::engine::{MasterStatus, RouterStatus, Snapshot};
 use vrrpd::ids::{InterfaceName, RouterKey};
 use vrrpd::time::Timestamp;
 use vrrpd::units::{Family, Interval, Priority, Version, VirtualAddress, Vrid};
-use vrrpd::vrrp::{Cause, MacMode, Record, Role, Subject, Unfit, Why};
+use vrrpd::vrrp::{Cause, MacMode, Record, Role, RouterCounters, Subject, Unfit, Why};
 
 const NOBODY: u32 = 65534;
 

@@ -178,6 +178,7 @@ mod tests {
                 heard(Some(80)),
                 "192.168.100.1 has the same priority 80 and the higher address",
             ),
+            (Role::Master, Why::NobodyTookOver, nothing.clone(), "it had handed over, and nobody else was heard"),
             (Role::Backup, Why::Demoted, nothing.clone(), "a track lowered its priority to 80"),
             (Role::Fault, Why::Unfit, failed, "the required track nginx fails"),
             (Role::Fault, Why::Unfit, nothing.clone(), "something it needs has failed"),

@@ -3,14 +3,13 @@
 use super::backend::{About, Status};
 use super::wall::WallClock;
 use crate::engine::{
-    AttachedStatus, GroupStatus, InterfaceStatus, MasterStatus, PortCounters, RouterCounters, RouterStatus, Snapshot,
-    TrackerStatus,
+    AttachedStatus, GroupStatus, InterfaceStatus, MasterStatus, PortCounters, RouterStatus, Snapshot, TrackerStatus,
 };
 use crate::ids::{InterfaceName, RouterKey};
 use crate::time::Timestamp;
 use crate::units::{Family, Interval, Priority, Version, VirtualAddress, Vrid};
-use crate::vrrp::{Cause, MacMode, Record, Role, Subject, Why};
-use std::time::{Duration, SystemTime};
+use crate::vrrp::{Cause, MacMode, Record, Role, RouterCounters, Subject, Why};
+use std::time::Duration;
 
 pub(super) fn at(millis: u64) -> Timestamp {
     Timestamp::from_origin(Duration::from_millis(millis))
@@ -22,7 +21,7 @@ pub(super) fn priority(raw: u8) -> Priority {
 
 /// The monotonic origin is 2026-01-01T00:00:00Z.
 pub(super) fn clock() -> WallClock {
-    let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+    let wall = humantime::parse_rfc3339("2026-01-01T00:00:00Z").unwrap();
     WallClock { boottime: Timestamp::ZERO, wall }
 }
 

@@ -49,7 +49,7 @@ mod tests {
     fn monotonic_times_become_wall_times_on_both_sides_of_now() {
         let clock = WallClock {
             boottime: Timestamp::from_origin(Duration::from_secs(100)),
-            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600),
+            wall: humantime::parse_rfc3339("2026-01-01T00:00:00Z").unwrap(),
         };
         let at = |millis| clock.rfc3339(Timestamp::from_origin(Duration::from_millis(millis)));
         assert_eq!(at(100_000), "2026-01-01T00:00:00.000Z");

@@ -46,6 +46,7 @@ pub(super) fn because(why: Why, evidence: &Evidence, priority: Option<Priority>,
         Why::PreemptsLower => format!("it displaces {peer}, which has the {}", at("lower priority")),
         Why::HigherPriority => format!("{peer} has the {}", at("higher priority")),
         Why::HigherAddress => format!("{peer} has the {} and the higher address", at("same priority")),
+        Why::NobodyTookOver => "it had handed over, and nobody else was heard".to_owned(),
         Why::Demoted => priority.map_or_else(
             || "a track lowered its priority".to_owned(),
             |priority| format!("a track lowered its priority to {priority}"),
@@ -124,9 +125,9 @@ mod tests {
         why_not_master(router, at(10_000)).unwrap()
     }
 
-    fn heard(theirs: Option<u8>) -> Option<MasterStatus> {
-        let master = backup().master.unwrap();
-        Some(MasterStatus { priority: theirs.map(priority), ..master })
+    fn heard(theirs: Option<u8>) -> RouterStatus {
+        let master = MasterStatus { priority: theirs.map(priority), ..backup().master.unwrap() };
+        RouterStatus { master: Some(master), ..backup() }
     }
 
     #[test]
@@ -154,15 +155,9 @@ mod tests {
     fn a_backup_says_what_it_waits_for() {
         for (router, expected) in [
             (backup(), "192.168.100.1 is Master with the higher priority 150"),
-            (RouterStatus { master: heard(Some(80)), ..backup() }, "192.168.100.1 is Master with the same priority 80"),
-            (
-                RouterStatus { master: heard(Some(70)), ..backup() },
-                "192.168.100.1 is Master with the lower priority 70: preemption is off or still waits",
-            ),
-            (
-                RouterStatus { master: heard(None), ..backup() },
-                "192.168.100.1 has resigned; takes over in 3.500 s unless a Master is heard",
-            ),
+            (heard(Some(80)), "192.168.100.1 is Master with the same priority 80"),
+            (heard(Some(70)), "192.168.100.1 is Master with the lower priority 70: preemption is off or still waits"),
+            (heard(None), "192.168.100.1 has resigned; takes over in 3.500 s unless a Master is heard"),
             (
                 RouterStatus { master: None, ..backup() },
                 "no Master heard yet; takes over in 3.500 s unless a Master is heard",
