@@ -1,5 +1,7 @@
 //! The control socket, over real sockets and with the real `vrrpctl`, in front of a daemon that is played.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of a test fail by panicking too")]
+
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::IpAddr;
