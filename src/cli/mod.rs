@@ -1,0 +1,6 @@
+//! The command lines: what operators type, and what they read back.
+
+pub mod ctl;
+
+mod client;
+mod table;

@@ -1,0 +1,68 @@
+//! What the control socket asks of the daemon.
+
+use super::wall::WallClock;
+use crate::engine::{Command, Snapshot};
+use std::path::PathBuf;
+use std::time::SystemTime;
+use tokio::sync::{mpsc, oneshot};
+
+/// The way to the daemon: a bounded channel. Each request carries the way back.
+pub type Backend = mpsc::Sender<Request>;
+
+/// One request. A reply that nobody waits for any more is dropped.
+#[derive(Debug)]
+pub enum Request {
+    /// The state of everything.
+    Status(oneshot::Sender<Status>),
+    /// An operator's command for the engine; the answer is what was done, or why it was refused.
+    Command {
+        /// What to do.
+        command: Command,
+        /// What came of it.
+        reply: oneshot::Sender<Result<String, String>>,
+    },
+    /// Read the configuration again.
+    Reload {
+        /// Only say what would change.
+        dry_run: bool,
+        /// What came of it.
+        reply: oneshot::Sender<ReloadOutcome>,
+    },
+}
+
+/// The state of everything, and what it takes to render it.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// What the engine says.
+    pub snapshot: Snapshot,
+    /// The clocks when it said so.
+    pub clock: WallClock,
+    /// The daemon around it.
+    pub about: About,
+}
+
+/// What there is to know of the daemon itself.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Its process.
+    pub pid: u32,
+    /// When it started.
+    pub started: SystemTime,
+    /// The configuration file.
+    pub config_path: PathBuf,
+    /// The number of the configuration in force, from 1.
+    pub generation: u64,
+    /// When that was loaded.
+    pub loaded: SystemTime,
+}
+
+/// What came of a reload.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ReloadOutcome {
+    /// Whether the file is good (and in force, unless the run was dry).
+    pub ok: bool,
+    /// Errors and warnings as they are shown for `--check-config`; may be empty.
+    pub diagnostics: String,
+    /// What changed, or would change, in words.
+    pub changes: Vec<String>,
+}

@@ -1,0 +1,170 @@
+//! The history: the last records, rendered once, for whoever asks and whoever follows.
+
+use super::record::Rendering;
+use super::wall::WallClock;
+use crate::vrrp::{Record, Seq};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+
+/// One record of the history.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Entry {
+    /// Its number: from 1, growing, going on over restarts.
+    pub seq: Seq,
+    /// As JSON on one line.
+    pub json: Arc<str>,
+    /// In English.
+    pub text: Arc<str>,
+}
+
+/// A run of entries, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The entries.
+    pub entries: Vec<Entry>,
+    /// How many that were asked for are no longer kept.
+    pub lost: u64,
+}
+
+/// A handle on the history; clones share it. Followers keep no queue of their own: each reads on from the number it
+/// has seen, so a slow one costs nothing and is told what it missed.
+#[derive(Clone, Debug)]
+pub struct History(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    ring: Mutex<Ring>,
+    newest: watch::Sender<Seq>,
+}
+
+#[derive(Debug, Default)]
+struct Ring {
+    entries: VecDeque<Entry>,
+    newest: Seq,
+}
+
+impl History {
+    /// How many records are kept in memory.
+    pub const KEPT: usize = 1000;
+
+    /// An empty history whose next record has the number `newest + 1`.
+    #[must_use]
+    pub fn after_seq(newest: Seq) -> Self {
+        let ring = Mutex::new(Ring { entries: VecDeque::new(), newest });
+        Self(Arc::new(Shared { ring, newest: watch::Sender::new(newest) }))
+    }
+
+    /// Renders and keeps a record under the next number, and wakes the followers.
+    #[expect(clippy::must_use_candidate, reason = "appending is the effect; what it became is for those who want it")]
+    pub fn append(&self, record: &Record, clock: &WallClock) -> Entry {
+        let entry = {
+            let mut ring = self.ring();
+            let seq = ring.newest + 1;
+            let Rendering { json, text } = Rendering::new(record, seq, clock);
+            let entry = Entry { seq, json: json.into(), text: text.into() };
+            ring.push(entry.clone());
+            entry
+        };
+        self.0.newest.send_replace(entry.seq);
+        entry
+    }
+
+    /// At most `limit` entries after the number `seen`, oldest first.
+    #[must_use]
+    pub fn after(&self, seen: Seq, limit: usize) -> Page {
+        let ring = self.ring();
+        let oldest = ring.entries.front().map_or(ring.newest + 1, |entry| entry.seq);
+        let entries = ring.entries.iter().filter(|entry| entry.seq > seen).take(limit).cloned().collect();
+        Page { entries, lost: oldest.saturating_sub(seen.saturating_add(1)) }
+    }
+
+    /// The number to give to [`Self::after`] for everything that is kept.
+    #[must_use]
+    pub fn before_oldest(&self) -> Seq {
+        let ring = self.ring();
+        ring.entries.front().map_or(ring.newest, |entry| entry.seq.saturating_sub(1))
+    }
+
+    /// The number of the newest record; changes whenever one is appended.
+    #[must_use]
+    pub fn newest(&self) -> watch::Receiver<Seq> {
+        self.0.newest.subscribe()
+    }
+
+    /// A poisoned lock is taken all the same: the ring is whole between any two statements that touch it.
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.0.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Page {
+    /// The entries as lines of JSON, with a line `{"lost": N}` in front where some are no longer kept.
+    #[must_use]
+    pub fn lines(&self) -> Vec<u8> {
+        let mut lines = Vec::new();
+        if self.lost > 0 {
+            lines.extend_from_slice(format!("{{\"lost\":{}}}\n", self.lost).as_bytes());
+        }
+        for entry in &self.entries {
+            lines.extend_from_slice(entry.json.as_bytes());
+            lines.push(b'\n');
+        }
+        lines
+    }
+}
+
+impl Ring {
+    fn push(&mut self, entry: Entry) {
+        if self.entries.len() == History::KEPT {
+            self.entries.pop_front();
+        }
+        self.newest = entry.seq;
+        self.entries.push_back(entry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{clock, priority, record};
+    use super::*;
+    use crate::vrrp::Cause;
+
+    fn filled(records: usize, newest: Seq) -> History {
+        let history = History::after_seq(newest);
+        for _ in 0..records {
+            history.append(&record(Cause::Priority { from: priority(100), to: priority(80) }), &clock());
+        }
+        history
+    }
+
+    fn numbers(page: &Page) -> Vec<Seq> {
+        page.entries.iter().map(|entry| entry.seq).collect()
+    }
+
+    #[test]
+    fn numbers_go_on_after_a_restart() {
+        let history = filled(2, 41);
+        assert_eq!(numbers(&history.after(41, 10)), [42, 43]);
+        assert_eq!(*history.newest().borrow(), 43);
+    }
+
+    #[test]
+    fn pages_follow_each_other_without_a_gap() {
+        let history = filled(5, 0);
+        assert_eq!(numbers(&history.after(0, 2)), [1, 2]);
+        assert_eq!(numbers(&history.after(2, 2)), [3, 4]);
+        assert_eq!(numbers(&history.after(4, 2)), [5]);
+        assert!(history.after(5, 2).entries.is_empty());
+    }
+
+    #[test]
+    fn what_is_no_longer_kept_is_counted() {
+        let history = filled(History::KEPT + 3, 0);
+        let page = history.after(1, 1);
+        assert_eq!((numbers(&page), page.lost), (vec![4], 2));
+        let lines = String::from_utf8(page.lines()).unwrap();
+        assert!(lines.starts_with("{\"lost\":2}\n{"), "{lines}");
+        assert_eq!(history.after(history.before_oldest(), 1).lost, 0);
+    }
+}

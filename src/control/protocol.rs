@@ -1,0 +1,63 @@
+//! What goes over the control socket: one JSON object on a line each way; `events` answers with many lines.
+
+use crate::vrrp::Seq;
+use serde::{Deserialize, Serialize};
+
+/// What a client may ask. A line that is none of these gets a [`Refusal`], and the connection is closed.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Ask {
+    /// Everything, as a [`Document`](super::Document).
+    Status {},
+    /// The history: one record a line, then an [`EventsEnd`]; with `follow` there is no end.
+    Events {
+        /// Only records after this number.
+        #[serde(default)]
+        since: Option<Seq>,
+        /// Go on with each new record as it comes.
+        #[serde(default)]
+        follow: bool,
+    },
+    /// Load the configuration anew; answered by a [`ReloadAnswer`].
+    Reload {
+        /// Only say what would change.
+        #[serde(default)]
+        dry_run: bool,
+    },
+}
+
+impl Ask {
+    /// Whether it changes something, and so needs root or the control group.
+    #[must_use]
+    pub const fn changes_something(&self) -> bool {
+        match self {
+            Self::Status {} | Self::Events { .. } => false,
+            Self::Reload { .. } => true,
+        }
+    }
+}
+
+/// The answer to what cannot be done.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Refusal {
+    /// What is wrong, and what to do.
+    pub error: String,
+}
+
+/// The last line of the history.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct EventsEnd {
+    /// The number of the newest record: what to give as `since` the next time.
+    pub newest: Seq,
+}
+
+/// What came of a reload.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ReloadAnswer {
+    /// Whether the file is good.
+    pub ok: bool,
+    /// Errors and warnings, as text; may be empty.
+    pub diagnostics: String,
+    /// What changed, or would change.
+    pub changes: Vec<String>,
+}
