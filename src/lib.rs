@@ -1,4 +1,6 @@
 //! `vrrpd`: a VRRP failover daemon.
+pub mod cli;
+pub mod config;
 pub mod engine;
 pub mod ids;
 pub mod time;
