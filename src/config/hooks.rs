@@ -2,11 +2,12 @@
 
 use super::diagnostic::Diagnostics;
 use super::keys::NOTIFY;
-use super::reader::{At, Fields};
+use super::reader::{At, Field, Fields, Read};
 use super::script::{self, ScriptUse};
 use super::source::Place;
-use super::tree::Entry;
+use super::tree::{Entry, inner};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub struct HookPlan {
     pub routers: BTreeMap<Arc<str>, HookSet>,
     /// For one sync group, by its name: `[sync_group.NAME.notify]`.
     pub groups: BTreeMap<Arc<str>, HookSet>,
+    /// A FIFO that carries every record as a line of JSON.
+    pub fifo: Option<PathBuf>,
 }
 
 /// The hooks of one `notify` table.
@@ -60,6 +63,22 @@ impl HookSet {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// The FIFO of `[notify]`, and a complaint about any other.
+pub(super) fn fifo<'t>(
+    all: Option<&'t Entry>,
+    others: impl Iterator<Item = &'t Entry>,
+    report: &mut Diagnostics,
+) -> Option<PathBuf> {
+    for entry in others.filter_map(|entry| inner(entry, "fifo")) {
+        report
+            .error(entry.key_place, "fifo stands in [notify] only")
+            .help("one FIFO carries the changes of every router and group: move it there");
+    }
+    let entry = inner(all?, "fifo")?;
+    let help = NOTIFY.keys.iter().find(|(key, _)| *key == "fifo").map_or("", |(_, help)| help);
+    PathBuf::read(&entry.node, Field { key: "fifo", help }, report)
 }
 
 /// Reads one `notify` table; the programs it names are added to `scripts`.

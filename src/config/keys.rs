@@ -150,6 +150,7 @@ pub const NOTIFY: Section = Section {
         ("on_change", ARGV),
         ("user", USER),
         ("timeout", DURATION),
+        ("fifo", "the absolute path of a FIFO that carries every change as a line of JSON; in [notify] only"),
         ("keepalived_arguments", "true appends keepalived's four arguments (INSTANCE or GROUP, name, state, priority)"),
     ],
 };

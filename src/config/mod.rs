@@ -47,7 +47,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
-use tree::{Entry, Table, Value};
+use tree::{Entry, Table, Value, inner};
 
 /// Where the configuration is when nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/vrrpd/vrrpd.toml";
@@ -118,18 +118,15 @@ fn read(root: &Table, context: &Context<'_>, report: &mut Diagnostics) -> (Draft
     let group_entries = named(root, "sync_group", report);
     let routers = router_entries.iter().filter_map(|entry| router::read(entry, &tracks, context, report)).collect();
     let groups = group_entries.iter().filter_map(|entry| group::read(entry, &tracks, report)).collect();
+    let notify = |entry| inner(entry, "notify");
+    let fifo = hooks::fifo(root.get("notify"), router_entries.iter().chain(group_entries).filter_map(notify), report);
     let mut hook_scripts = Vec::new();
     let mut hooks_of = |entry| hooks::read(entry, &script_user, &mut hook_scripts, report);
     let hooks = HookPlan {
         all: hooks_of(root.get("notify")),
-        routers: router_entries
-            .iter()
-            .map(|entry| (entry.key.as_str().into(), hooks_of(inner(entry, "notify"))))
-            .collect(),
-        groups: group_entries
-            .iter()
-            .map(|entry| (entry.key.as_str().into(), hooks_of(inner(entry, "notify"))))
-            .collect(),
+        routers: router_entries.iter().map(|entry| (entry.key.as_str().into(), hooks_of(notify(entry)))).collect(),
+        groups: group_entries.iter().map(|entry| (entry.key.as_str().into(), hooks_of(notify(entry)))).collect(),
+        fifo,
     };
     (Drafts { daemon, tracks, routers, groups, hook_scripts }, hooks)
 }
@@ -149,13 +146,6 @@ fn named<'t>(root: &'t Table, section: &str, report: &mut Diagnostics) -> &'t [E
             .help("use letters, digits and _ - . : @, beginning with a letter or digit, 64 octets at most");
     }
     &table.0
-}
-
-fn inner<'t>(entry: &'t Entry, key: &str) -> Option<&'t Entry> {
-    match &entry.node.value {
-        Value::Table(table) => table.get(key),
-        _ => None,
-    }
 }
 
 /// Reports the unknown keys at the top of a file.

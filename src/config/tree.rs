@@ -111,6 +111,14 @@ impl Table {
     }
 }
 
+/// What stands under a key of an entry that is a table.
+pub(super) fn inner<'t>(entry: &'t Entry, key: &str) -> Option<&'t Entry> {
+    match &entry.node.value {
+        Value::Table(table) => table.get(key),
+        _ => None,
+    }
+}
+
 fn defined_twice(name: &str, first: Place, second: Place, report: &mut Diagnostics) {
     report
         .error(second, format!("{name} is defined twice"))

@@ -163,6 +163,8 @@ fn daemon_and_notify() {
         ("[notify]\non_fault = []", "on_fault is empty"),
         ("[notify]\non_stop = 1", "on_stop must be a list, not a number"),
         ("[notify]\non_change = [1]", "on_change must be a list of strings, not a number"),
+        ("[notify]\nfifo = \"x\"", "fifo must be an absolute path"),
+        ("[virtual_router.a.notify]\nfifo = \"/x\"", "fifo stands in [notify] only"),
         ("[notify]\nuser = 1", "user must be a string, not a number"),
         ("[notify]\ntimeout = \"0s\"", "timeout must be at least 1ms"),
         ("[notify]\nkeepalived_arguments = 1", "keepalived_arguments must be true or false, not a number"),

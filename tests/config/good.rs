@@ -298,6 +298,7 @@ fn hooks_for_all_for_a_router_and_for_a_group() {
         on_change = ["/etc/vrrpd/site"]
         [notify]
         on_change = ["/usr/lib/vrrpd/notify-mail"]
+        fifo = "/run/vrrpd/changes"
         "#,
     );
     let web = &loaded.hooks.routers["web"];
@@ -310,6 +311,7 @@ fn hooks_for_all_for_a_router_and_for_a_group() {
     assert_eq!(web.on_master, Some(master));
     assert!(web.on_backup.is_some() && web.on_fault.is_some() && web.on_stop.is_some() && web.on_change.is_none());
     assert!(loaded.hooks.groups["site"].on_change.is_some());
+    assert_eq!(loaded.hooks.fifo, Some(PathBuf::from("/run/vrrpd/changes")));
     let all = loaded.hooks.all.on_change.expect("it was given");
     assert_eq!((&*all.user, all.timeout, all.keepalived_arguments), ("nobody", Duration::from_secs(30), false));
 }

@@ -2,6 +2,7 @@
 
 mod bad;
 mod checks;
+mod command;
 mod fake_host;
 mod good;
 mod host;
