@@ -1,6 +1,7 @@
 //! `vrrpd`: a VRRP failover daemon.
 pub mod cli;
 pub mod control;
+pub mod config;
 pub mod engine;
 pub mod ids;
 pub mod net;

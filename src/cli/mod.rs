@@ -1,6 +1,9 @@
 //! The command lines: what operators type, and what they read back.
 
+pub mod check_config;
 pub mod ctl;
+pub mod daemon_args;
 
 mod client;
+mod summary;
 mod table;
