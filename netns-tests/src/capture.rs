@@ -81,7 +81,8 @@ impl Capture {
             }
             seen = events.len();
             let left = deadline.checked_duration_since(Instant::now())?;
-            events = self.shared.arrived.wait_timeout(events, left).expect("no thread panics while it holds the events").0;
+            events =
+                self.shared.arrived.wait_timeout(events, left).expect("no thread panics while it holds the events").0;
         }
     }
 

@@ -28,6 +28,15 @@ pub struct Daemon {
 }
 
 impl Implementation {
+    /// What people call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vrrpd => "vrrpd",
+            Self::Keepalived => "keepalived",
+        }
+    }
+
     /// The executable.
     #[must_use]
     pub fn executable(self) -> PathBuf {
@@ -50,9 +59,14 @@ impl Implementation {
 /// A program of this workspace, from the directory where the running program was built.
 fn built(name: &str) -> PathBuf {
     let own = env::current_exe().must("finding this program");
-    let directory = own.ancestors().skip(1).find(|directory| !directory.ends_with("deps")).expect("a program lies in a directory");
+    let directory =
+        own.ancestors().skip(1).find(|directory| !directory.ends_with("deps")).expect("a program lies in a directory");
     let path = directory.join(name);
-    assert!(path.exists(), "{} is not built: run `cargo build --workspace` with the same profile first", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: run `cargo build --workspace` with the same profile first",
+        path.display()
+    );
     path
 }
 
@@ -105,6 +119,11 @@ impl Daemon {
 
     /// `kill -9` for all its processes.
     pub fn crash(mut self) {
+        self.kill();
+    }
+
+    /// Like [`Daemon::crash`], for one that is replaced afterwards.
+    pub fn kill(&mut self) {
         self.process.crash();
     }
 
@@ -163,9 +182,12 @@ fn command(implementation: Implementation, host: &Host, config: &Path) -> Comman
     match implementation {
         Implementation::Vrrpd => drop(command.arg("--config").arg(config)),
         Implementation::Keepalived => {
-            command.args(["--dont-fork", "--log-console", "--log-detail", "--vrrp", "--use-file"]).arg(config);
+            command.args(["--dont-fork", "--log-console", "--vrrp", "--use-file"]).arg(config);
             for flag in ["pid", "vrrp_pid", "checkers_pid"] {
-                command.arg(format!("--{flag}={}", host.directory().join(flag).display()));
+                let file = host.directory().join(flag);
+                // A process that was killed but that nobody has reaped yet would count as a running keepalived.
+                let _ = std::fs::remove_file(&file);
+                command.arg(format!("--{flag}={}", file.display()));
             }
         }
     }

@@ -57,11 +57,16 @@ impl Prober {
     pub fn wait_for(&self, body: &str, start: Stamp, timeout: Duration) -> Answer {
         let deadline = Instant::now() + timeout;
         loop {
-            let found = self.answers().into_iter().find(|answer| answer.asked >= start && answer.body.as_deref() == Ok(body));
+            let found =
+                self.answers().into_iter().find(|answer| answer.asked >= start && answer.body.as_deref() == Ok(body));
             if let Some(answer) = found {
                 return answer;
             }
-            assert!(Instant::now() < deadline, "no answer from {body} in {timeout:?}; the last: {:?}", self.answers().last());
+            assert!(
+                Instant::now() < deadline,
+                "no answer from {body} in {timeout:?}; the last: {:?}",
+                self.answers().last()
+            );
             sleep(Duration::from_millis(5));
         }
     }

@@ -1,7 +1,8 @@
 //! A switch and hosts.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -263,6 +264,14 @@ impl Host {
     pub fn write(&self, name: &str, contents: &str) -> PathBuf {
         let path = self.directory.join(name);
         fs::write(&path, contents).must(path.display());
+        path
+    }
+
+    /// Writes an executable shell script into the host's directory.
+    #[must_use]
+    pub fn write_script(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.write(name, &format!("#!/bin/sh\n{text}\n"));
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).must(path.display());
         path
     }
 

@@ -13,6 +13,9 @@
 //! Everything a lab makes carries the process id of the run in its name, and goes when the lab is dropped, also in a panic. What a
 //! killed run left behind goes when the next lab is made. Root is needed.
 
+// What waits for something is called for the waiting.
+#![allow(clippy::must_use_candidate)]
+
 mod capture;
 mod daemon;
 mod decode;

@@ -1,6 +1,5 @@
 //! One description of a host's virtual routers, rendered for `vrrpd` and for keepalived.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -95,59 +94,112 @@ impl PairConfig {
     /// As `vrrpd` reads it.
     #[must_use]
     pub fn to_vrrpd(&self, socket: &Path) -> String {
-        let mut text = format!("[daemon]\ncontrol_socket = {socket:?}\nscript_user = \"root\"\n");
-        for script in &self.scripts {
-            let ScriptConfig { name, path, interval, fall, rise } = script;
-            let _ = write!(text, "\n[track.{name}]\nscript = [{path:?}]\ninterval = \"{}ms\"\n", interval.as_millis());
-            let _ = write!(text, "fall = {fall}\nrise = {rise}\n");
-        }
-        for router in &self.routers {
-            let RouterConfig { name, vrid, priority, interval, version, addresses, preempt, track } = router;
-            let addresses: Vec<String> = addresses.iter().map(|address| format!("{:?}", with_prefix(address))).collect();
-            let _ = write!(text, "\n[virtual_router.{name}]\ninterface = \"eth0\"\nvirtual_router_id = {vrid}\n");
-            let _ = write!(text, "priority = {priority}\nversion = {version}\npreempt = {preempt}\n");
-            let _ = write!(text, "advert_interval = \"{}ms\"\n", interval.as_millis());
-            let _ = write!(text, "virtual_addresses = [{}]\n", addresses.join(", "));
-            let track: Vec<String> = track.iter().map(|(name, weight)| format!("{name} = {}", weight_or_required(*weight))).collect();
-            if !track.is_empty() {
-                let _ = write!(text, "track = {{ {} }}\n", track.join(", "));
-            }
-        }
-        text
+        let daemon = format!("[daemon]\ncontrol_socket = \"{}\"\nscript_user = \"root\"\n", socket.display());
+        let scripts = self.scripts.iter().map(ScriptConfig::to_vrrpd);
+        let routers = self.routers.iter().map(RouterConfig::to_vrrpd);
+        std::iter::once(daemon).chain(scripts).chain(routers).collect()
     }
 
     /// As keepalived reads it.
     #[must_use]
     pub fn to_keepalived(&self) -> String {
-        let mut text = "global_defs {\n  router_id lab\n  script_user root\n}\n".to_owned();
-        for script in &self.scripts {
-            let ScriptConfig { name, path, interval, fall, rise } = script;
-            let _ = write!(text, "vrrp_script {name} {{\n  script {path:?}\n  interval {}\n", interval.as_secs().max(1));
-            let _ = write!(text, "  fall {fall}\n  rise {rise}\n}}\n");
-        }
-        for router in &self.routers {
-            let RouterConfig { name, vrid, priority, interval, version, addresses, preempt, track } = router;
-            let _ = write!(text, "vrrp_instance {name} {{\n  state BACKUP\n  interface eth0\n  virtual_router_id {vrid}\n");
-            let _ = write!(text, "  priority {priority}\n  version {version}\n  advert_int {}\n", interval.as_secs_f64());
-            let _ = write!(text, "{}  virtual_ipaddress {{\n", if *preempt { "" } else { "  nopreempt\n" });
-            for address in addresses {
-                let _ = writeln!(text, "    {}", with_prefix(address));
-            }
-            let _ = write!(text, "  }}\n  track_script {{\n");
-            for (name, weight) in track {
-                let weight = weight.map(|weight| format!(" weight {weight}")).unwrap_or_default();
-                let _ = write!(text, "    {name}{weight}\n");
-            }
-            let _ = write!(text, "  }}\n}}\n");
-        }
-        text
+        let daemon = "global_defs {\n  router_id lab\n  script_user root\n}\n".to_owned();
+        let scripts = self.scripts.iter().map(ScriptConfig::to_keepalived);
+        let routers = self.routers.iter().map(RouterConfig::to_keepalived);
+        std::iter::once(daemon).chain(scripts).chain(routers).collect()
     }
 }
 
-fn with_prefix(address: &IpAddr) -> String {
-    format!("{address}/{}", if address.is_ipv4() { 24 } else { 64 })
+impl ScriptConfig {
+    fn to_vrrpd(&self) -> String {
+        let Self { name, path, interval, fall, rise } = self;
+        let (path, interval) = (path.display(), interval.as_millis());
+        format!(
+            r#"
+[track.{name}]
+script = ["{path}"]
+interval = "{interval}ms"
+fall = {fall}
+rise = {rise}
+"#
+        )
+    }
+
+    fn to_keepalived(&self) -> String {
+        let Self { name, path, interval, fall, rise } = self;
+        let (path, interval) = (path.display(), interval.as_secs().max(1));
+        format!(
+            r#"
+vrrp_script {name} {{
+  script "{path}"
+  interval {interval}
+  fall {fall}
+  rise {rise}
+}}
+"#
+        )
+    }
 }
 
-fn weight_or_required(weight: Option<i32>) -> String {
-    weight.map_or_else(|| "\"required\"".to_owned(), |weight| weight.to_string())
+impl RouterConfig {
+    fn to_vrrpd(&self) -> String {
+        let Self { name, vrid, priority, interval, version, addresses, preempt, track } = self;
+        let addresses = joined(addresses, ", ", |address| format!("\"{}\"", with_prefix(*address)));
+        let track = joined(track, ", ", |(name, weight)| {
+            let weight = weight.map_or_else(|| "\"required\"".to_owned(), |weight| weight.to_string());
+            format!("{name} = {weight}")
+        });
+        let interval = interval.as_millis();
+        format!(
+            r#"
+[virtual_router.{name}]
+interface = "eth0"
+virtual_router_id = {vrid}
+priority = {priority}
+version = {version}
+advert_interval = "{interval}ms"
+preempt = {preempt}
+virtual_addresses = [{addresses}]
+track = {{ {track} }}
+"#
+        )
+    }
+
+    fn to_keepalived(&self) -> String {
+        let Self { name, vrid, priority, interval, version, addresses, preempt, track } = self;
+        let addresses = joined(addresses, "\n    ", |address| with_prefix(*address));
+        let track = joined(track, "\n    ", |(name, weight)| {
+            let weight = weight.map(|weight| format!("weight {weight}")).unwrap_or_default();
+            format!("{name} {weight}")
+        });
+        let interval = interval.as_secs_f64();
+        let preempt = if *preempt { "" } else { "nopreempt" };
+        format!(
+            r"
+vrrp_instance {name} {{
+  state BACKUP
+  interface eth0
+  virtual_router_id {vrid}
+  priority {priority}
+  version {version}
+  advert_int {interval}
+  {preempt}
+  virtual_ipaddress {{
+    {addresses}
+  }}
+  track_script {{
+    {track}
+  }}
+}}
+"
+        )
+    }
+}
+
+fn joined<T>(items: &[T], separator: &str, render: impl Fn(&T) -> String) -> String {
+    items.iter().map(render).collect::<Vec<_>>().join(separator)
+}
+
+fn with_prefix(address: IpAddr) -> String {
+    format!("{address}/{}", if address.is_ipv4() { 24 } else { 64 })
 }

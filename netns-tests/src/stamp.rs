@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::time::TimeSpec;
@@ -27,6 +28,17 @@ impl Stamp {
 impl From<TimeSpec> for Stamp {
     fn from(time: TimeSpec) -> Self {
         Self(Duration::from(time))
+    }
+}
+
+impl FromStr for Stamp {
+    type Err = String;
+    /// As `date +%s.%N` writes it.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (seconds, nanoseconds) = text.split_once('.').ok_or_else(|| format!("{text:?} has no point"))?;
+        let seconds = seconds.parse().map_err(|error| format!("{text:?}: {error}"))?;
+        let nanoseconds = nanoseconds.parse().map_err(|error| format!("{text:?}: {error}"))?;
+        Ok(Self(Duration::new(seconds, nanoseconds)))
     }
 }
 

@@ -1,26 +1,18 @@
 //! What any VRRP implementation must do. The suite runs against keepalived too, so that it tests the world and not what we believe of it.
+#![allow(clippy::unwrap_used)]
 
 use std::net::IpAddr;
 use std::thread::sleep;
 use std::time::Duration;
 
-use netns_tests::{Checksum, Daemon, Duo, Implementation, PairConfig, RouterConfig, Stamp, down_interval, skew_time};
+use netns_tests::{
+    Checksum, Daemon, Duo, Implementation, PairConfig, RouterConfig, Stamp, against, down_interval, median, skew_time,
+};
 
 const TENTH: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Each scenario as a test for each implementation.
-macro_rules! against {
-    ($($module:ident: $implementation:ident),*; $scenarios:tt) => { $(against!(@ $module $implementation $scenarios);)* };
-    (@ $module:ident $implementation:ident { $($scenario:ident),* $(,)? }) => {
-        mod $module {
-            use netns_tests::Implementation;
-            $(#[test] fn $scenario() { super::$scenario(Implementation::$implementation); })*
-        }
-    };
-}
-
-against!(keepalived: Keepalived; {
+against!({ keepalived: Keepalived } {
     the_higher_priority_is_elected,
     a_master_speaks_as_the_rfc_says,
     a_cut_cable_is_survived_and_the_master_returns,
@@ -67,13 +59,10 @@ fn a_master_speaks_as_the_rfc_says(implementation: Implementation) {
     let announced = duo.capture.wait_for("a gratuitous ARP", at, PATIENCE, |event| event.announced() == Some(vip()));
     assert_eq!(announced.source_mac, [2, 0, 0, 0, 0, 1]);
 
-    sleep(12 * TENTH);
+    sleep(15 * TENTH);
     let adverts = duo.capture.adverts_since(at);
-    assert!(adverts.len() >= 10, "{} adverts in 1.2 s", adverts.len());
-    for pair in adverts.windows(2) {
-        let gap = pair[1].0 - pair[0].0;
-        assert!((TENTH / 2..2 * TENTH).contains(&gap), "{gap:?} between two adverts");
-    }
+    let gaps: Vec<f64> = adverts.windows(2).map(|pair| pair[1].0.millis_after(pair[0].0)).collect();
+    assert!((90.0..110.0).contains(&median(&gaps)), "{gaps:?}");
 }
 
 fn a_cut_cable_is_survived_and_the_master_returns(implementation: Implementation) {
@@ -162,20 +151,25 @@ fn a_changed_priority_is_taken_over_at_a_reload(implementation: Implementation) 
 
 fn a_reload_that_changes_nothing_misses_no_advert(implementation: Implementation) {
     let duo = Duo::default();
-    let [first, second] = duo.start(implementation, &web(100), &web(99));
+    let interval = 3 * TENTH;
+    let config = |priority| PairConfig::from(RouterConfig { interval, ..RouterConfig::web(priority) });
+    let [first, second] = duo.start(implementation, &config(100), &config(99));
     // The announcements after a takeover are repeated for a while; what comes after them is due to the reload.
     sleep(Duration::from_secs(6));
-    let start = Stamp::now();
-    sleep(3 * TENTH);
+    let (start, _) = duo.capture.wait_for_advert(duo.lab.host(1).ip(), Stamp::now(), PATIENCE);
     first.reload();
     second.reload();
-    sleep(12 * TENTH);
+    sleep(6 * interval);
     let adverts = duo.capture.adverts_since(start);
     assert!(adverts.iter().all(|(_, advert)| advert.source == duo.lab.host(1).ip() && advert.priority == 100));
     let gaps: Vec<Duration> = adverts.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
-    assert!(gaps.iter().all(|gap| *gap < 2 * TENTH), "an advert is missing: {gaps:?}");
+    assert!(gaps.iter().all(|gap| *gap < 2 * interval), "an advert is missing: {gaps:?}");
+    // keepalived advertises at once after a reload. An advert too many would come early here, just after the one before the reload.
     if implementation == Implementation::Vrrpd {
-        assert!(gaps.iter().all(|gap| *gap > TENTH / 2), "an advert too many: {gaps:?}");
+        assert!(
+            gaps.iter().sum::<Duration>() + interval / 2 > interval * u32::try_from(gaps.len()).unwrap(),
+            "one too many: {gaps:?}"
+        );
         assert!(duo.capture.since(start).iter().all(|event| event.announced().is_none()), "announced again");
     }
 }
@@ -183,7 +177,8 @@ fn a_reload_that_changes_nothing_misses_no_advert(implementation: Implementation
 fn version_2_works_too(implementation: Implementation) {
     let duo = Duo::default();
     let second = Duration::from_secs(1);
-    let config = |priority| PairConfig::from(RouterConfig { version: 2, interval: second, ..RouterConfig::web(priority) });
+    let config =
+        |priority| PairConfig::from(RouterConfig { version: 2, interval: second, ..RouterConfig::web(priority) });
     let [first, _second] = duo.start(implementation, &config(100), &config(99));
     let (_, advert) = duo.capture.all_adverts()[0].clone();
     assert_eq!((advert.version, advert.interval, advert.checksum), (2, second, Checksum::Message));
@@ -195,30 +190,17 @@ fn version_2_works_too(implementation: Implementation) {
 fn two_hundred_and_fifty_five_routers_move_together(implementation: Implementation) {
     let duo = Duo::default();
     let config = |priority| PairConfig { routers: RouterConfig::many(255, priority), scripts: Vec::new() };
-    let daemons = [(1, 100), (2, 99)].map(|(number, priority)| Daemon::start(implementation, duo.lab.host(number), &config(priority)));
-    wait_until_all_advertised_by(&duo, 1);
+    let daemons = [(1, 100), (2, 99)]
+        .map(|(number, priority)| Daemon::start(implementation, duo.lab.host(number), &config(priority)));
+    duo.wait_until_master_of(1, 255, 2 * PATIENCE);
     let [first, _second] = daemons;
     let killed = Stamp::now();
     first.crash();
-    wait_until_all_advertised_by(&duo, 2);
+    duo.wait_until_master_of(2, 255, 2 * PATIENCE);
     let took = Stamp::now() - killed;
     assert!(took < down_interval(3, 99, TENTH) + Duration::from_secs(3), "{took:?}");
     let held = duo.lab.host(2).addresses();
-    let missing: Vec<_> = RouterConfig::many(255, 99).into_iter().filter(|router| !held.contains(&router.addresses[0])).collect();
+    let missing: Vec<_> =
+        RouterConfig::many(255, 99).into_iter().filter(|router| !held.contains(&router.addresses[0])).collect();
     assert!(missing.is_empty(), "{} addresses are not held", missing.len());
-}
-
-fn wait_until_all_advertised_by(duo: &Duo, number: usize) {
-    let source = duo.lab.host(number).ip();
-    let deadline = Stamp::now() + 2 * PATIENCE;
-    loop {
-        let start = Stamp::now();
-        sleep(2 * TENTH);
-        let adverts = duo.capture.adverts_since(start);
-        let vrids: std::collections::BTreeSet<u8> = adverts.iter().map(|(_, advert)| advert.vrid).collect();
-        if vrids.len() == 255 && adverts.iter().all(|(_, advert)| advert.source == source) {
-            return;
-        }
-        assert!(start < deadline, "{source} advertises only {} routers", vrids.len());
-    }
 }
