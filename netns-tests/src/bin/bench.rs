@@ -63,9 +63,11 @@ fn header(contender: Contender) -> String {
 
 /// Prints one line: a figure of each contender, and how each relates to the first.
 fn line(what: &str, figures: &[f64]) {
-    let cells: String =
-        figures.iter().map(|figure| format!("{figure:>14.3} ({:>5.2} x)", figure / figures[0])).collect();
-    println!("{what:58}{cells}");
+    print!("{what:58}");
+    for figure in figures {
+        print!("{figure:>14.3} ({:>5.2} x)", figure / figures[0]);
+    }
+    println!();
 }
 
 /// Crashes in turn, so that all contenders see the same noise.
@@ -117,8 +119,9 @@ impl Arena {
         let crashed = Stamp::now();
         self.daemons[self.master].kill();
         let (taken, _) = self.duo.capture.wait_for_advert(new.ip(), crashed, Duration::from_secs(20));
-        let announces = |event: &netns_tests::Event| event.announced() == Some(self.router.addresses[0]);
-        let announced = self.duo.capture.wait_for("a gratuitous ARP", crashed, Duration::from_secs(20), announces).at;
+        let is_announcement = |event: &netns_tests::Event| event.announced() == Some(self.router.addresses[0]);
+        let announced =
+            self.duo.capture.wait_for("a gratuitous ARP", crashed, Duration::from_secs(20), is_announcement).at;
         let adverts = self.duo.capture.all_adverts();
         let last = adverts.iter().rev().find(|(_, advert)| advert.source == old.ip()).expect("it was Master").0;
         let down = down_interval(self.router.version, self.router.priority, self.router.interval).as_secs_f64() * 1e3;
@@ -158,10 +161,10 @@ fn consumed(implementation: Implementation, count: u8, time: Duration) -> [Used;
     let duo = Duo::default();
     let config = |priority| PairConfig { routers: RouterConfig::many(count, priority), scripts: Vec::new() };
     let first = Daemon::start(implementation, duo.lab.host(1), &config(100));
-    duo.wait_until_master_of(1, count.into(), Duration::from_secs(60));
+    duo.wait_until_master_of(1, count.into(), Duration::from_mins(1));
     let second = Daemon::start(implementation, duo.lab.host(2), &config(99));
     sleep(Duration::from_secs(7));
-    duo.wait_until_master_of(1, count.into(), Duration::from_secs(60));
+    duo.wait_until_master_of(1, count.into(), Duration::from_mins(1));
     let usages = [first, second].map(|daemon| (Usage::start(daemon.process().tree()), daemon));
     sleep(time);
     usages.map(|(usage, _daemon)| usage.finish())
