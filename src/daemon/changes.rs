@@ -5,7 +5,7 @@ use crate::vrrp::RouterSpec;
 
 /// One line for each difference.
 #[must_use]
-pub fn describe(changes: &[Change]) -> Vec<String> {
+pub(super) fn describe(changes: &[Change]) -> Vec<String> {
     changes.iter().flat_map(describe_one).collect()
 }
 

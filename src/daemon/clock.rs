@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 /// The moment it is: `CLOCK_BOOTTIME`, which no operator can set and which goes on while the machine sleeps.
 #[must_use]
-pub fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let time = clock_gettime(ClockId::CLOCK_BOOTTIME).expect("every Linux has CLOCK_BOOTTIME");
     Timestamp::from_origin(Duration::from(time))
 }
@@ -14,6 +14,6 @@ pub fn now() -> Timestamp {
 /// The wall clock, for what people read.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the file that reads clocks")]
-pub fn wall() -> SystemTime {
+pub(super) fn wall() -> SystemTime {
     SystemTime::now()
 }

@@ -31,7 +31,7 @@ const ORDERS: u64 = u64::MAX - 1;
 const NOTICES: u64 = u64::MAX - 2;
 
 /// The protocol thread's whole state.
-pub struct Driver {
+pub(super) struct Driver {
     engine: Engine,
     executor: Executor,
     monitor: Monitor,
@@ -53,7 +53,7 @@ struct Watchdog {
 
 /// Why the protocol thread could not start.
 #[derive(Debug, thiserror::Error)]
-pub enum DriverError {
+pub(super) enum DriverError {
     /// Timer, epoll or the like.
     #[error("cannot set up the protocol thread: {0}")]
     Setup(#[from] io::Error),
@@ -64,7 +64,7 @@ pub enum DriverError {
 
 impl Driver {
     /// Opens what is needed, and removes the addresses that a daemon that crashed has left behind.
-    pub fn new(engine: Engine, desk: Desk) -> Result<Self, DriverError> {
+    pub(super) fn new(engine: Engine, desk: Desk) -> Result<Self, DriverError> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?;
         let timer = TimerFd::new(ClockId::CLOCK_BOOTTIME, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)
             .map_err(io::Error::from)?;
@@ -92,7 +92,7 @@ impl Driver {
     }
 
     /// Runs until it is told to stop, and then resigns and releases everything.
-    pub fn run(mut self) {
+    pub(super) fn run(mut self) {
         self.on_notices();
         self.finish_wake();
         let mut ready = [EpollEvent::empty(); READY];
@@ -174,9 +174,6 @@ impl Driver {
             }
             Order::Snapshot(reply) => {
                 let _ = reply.send(engine.snapshot(now));
-            }
-            Order::Trackers(reply) => {
-                let _ = reply.send(engine.trackers());
             }
             Order::Stop => {
                 engine.handle(Event::Shutdown, now, actions);

@@ -15,28 +15,28 @@ use std::io;
 use std::sync::Arc;
 
 /// The hands of the protocol thread.
-pub struct Executor {
+pub(super) struct Executor {
     ports: BTreeMap<PortId, OpenPort>,
     netlink: Netlink,
     /// What is held for whom; the monitor asks it which addresses are ours.
-    pub reconciler: Reconciler,
+    pub(super) reconciler: Reconciler,
 }
 
 impl Executor {
     /// Nothing open, nothing held.
-    pub fn open() -> Result<Self, DriverError> {
+    pub(super) fn open() -> Result<Self, DriverError> {
         Ok(Self { ports: BTreeMap::new(), netlink: Netlink::open()?, reconciler: Reconciler::default() })
     }
 
     /// Removes addresses with our tag that nobody holds: a daemon that crashed has left them.
-    pub fn sweep(&mut self) -> Result<usize, NetlinkError> {
+    pub(super) fn sweep(&mut self) -> Result<usize, NetlinkError> {
         let found = self.netlink.addresses()?;
         // What cannot be removed now belongs to an interface that is just going.
         self.reconciler.sweep(&mut self.netlink, &found, |_, _| {})
     }
 
     /// Takes one batch of packets from a port; zero where none waits, or the port has just been closed.
-    pub fn receive(
+    pub(super) fn receive(
         &mut self,
         port: PortId,
         buffers: &mut ReceiveBuffers,
@@ -47,7 +47,7 @@ impl Executor {
 
     /// Executes actions; what the kernel refuses comes back as events. `Record` and `RunCheck` are the caller's.
     #[must_use]
-    pub fn execute(&mut self, actions: &[Action], epoll: &Epoll) -> Vec<Event<'static>> {
+    pub(super) fn execute(&mut self, actions: &[Action], epoll: &Epoll) -> Vec<Event<'static>> {
         let mut refusals = Vec::new();
         for action in actions {
             if let Action::OpenPort { port, spec } = action {

@@ -19,7 +19,7 @@ const NEWS: usize = 8192;
 
 /// What the protocol thread is told.
 #[derive(Debug)]
-pub enum Order {
+pub(super) enum Order {
     /// A check has an outcome.
     Check(TrackerId, CheckReport),
     /// An operator's command; the answer says that it was taken.
@@ -35,15 +35,13 @@ pub enum Order {
     },
     /// The state of everything.
     Snapshot(oneshot::Sender<Snapshot>),
-    /// The tracks of the plan in force with their handles.
-    Trackers(oneshot::Sender<Vec<(TrackerId, Arc<TrackerSpec>)>>),
     /// Leave: resign, release, and end the thread.
     Stop,
 }
 
 /// What the protocol thread tells.
 #[derive(Debug)]
-pub enum News {
+pub(super) enum News {
     /// One more line of the history.
     Record(Arc<Record>),
     /// A check is due.
@@ -52,7 +50,7 @@ pub enum News {
 
 /// The service side's end.
 #[derive(Clone, Debug)]
-pub struct Orders {
+pub(super) struct Orders {
     sender: SyncSender<Order>,
     wake: Arc<EventFd>,
 }
@@ -60,11 +58,11 @@ pub struct Orders {
 /// The protocol thread is gone or does not read any more.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the protocol thread does not answer")]
-pub struct Unanswered;
+pub(super) struct Unanswered;
 
 impl Orders {
     /// Hands over an order and wakes the protocol thread.
-    pub fn send(&self, order: Order) -> Result<(), Unanswered> {
+    pub(super) fn send(&self, order: Order) -> Result<(), Unanswered> {
         let sent = self.sender.try_send(order);
         // The counter is full only when a wake is already due.
         let _ = self.wake.write(1);
@@ -77,7 +75,7 @@ impl Orders {
 
 /// The protocol thread's end.
 #[derive(Debug)]
-pub struct Desk {
+pub(super) struct Desk {
     orders: Receiver<Order>,
     wake: Arc<EventFd>,
     news: mpsc::Sender<News>,
@@ -86,17 +84,17 @@ pub struct Desk {
 
 impl Desk {
     /// The next order that waits.
-    pub fn next(&self) -> Option<Order> {
+    pub(super) fn next(&self) -> Option<Order> {
         self.orders.try_recv().ok()
     }
 
     /// Resets the descriptor that says that orders wait. Before reading them, so that none is missed.
-    pub fn acknowledge(&self) {
+    pub(super) fn acknowledge(&self) {
         let _ = self.wake.read();
     }
 
     /// Tells the service side. What does not fit is dropped and counted.
-    pub fn tell(&self, news: News) {
+    pub(super) fn tell(&self, news: News) {
         if self.news.try_send(news).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -110,19 +108,19 @@ impl AsFd for Desk {
 }
 
 /// Both ends, the news for the service side, and the count of what was dropped on the way there.
-pub struct Channels {
+pub(super) struct Channels {
     /// For the service side.
-    pub orders: Orders,
+    pub(super) orders: Orders,
     /// For the protocol thread.
-    pub desk: Desk,
+    pub(super) desk: Desk,
     /// For the service side.
-    pub news: mpsc::Receiver<News>,
+    pub(super) news: mpsc::Receiver<News>,
     /// News that did not fit.
-    pub dropped: Arc<AtomicU64>,
+    pub(super) dropped: Arc<AtomicU64>,
 }
 
 /// Makes the channels.
-pub fn channels() -> io::Result<Channels> {
+pub(super) fn channels() -> io::Result<Channels> {
     let (sender, orders) = sync_channel(ORDERS);
     let (news_sender, news) = mpsc::channel(NEWS);
     let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);

@@ -3,9 +3,9 @@
 
 use crate::config::{LogFormat, LogLevel};
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -13,7 +13,7 @@ use tracing_subscriber::fmt::MakeWriter;
 const WAITING: usize = 1024;
 
 /// Starts the writer and makes it the destination of everything that is logged.
-pub fn start(level: LogLevel, format: LogFormat) -> io::Result<()> {
+pub(super) fn start(level: LogLevel, format: LogFormat) -> io::Result<()> {
     let (sender, lines) = sync_channel(WAITING);
     let dropped = Arc::new(AtomicU64::new(0));
     let queue = Queue { sender, dropped: Arc::clone(&dropped) };
@@ -22,7 +22,11 @@ pub fn start(level: LogLevel, format: LogFormat) -> io::Result<()> {
     let journal = std::env::var_os("JOURNAL_STREAM").is_some();
     let subscriber = tracing_subscriber::fmt().with_max_level(filter(level)).with_writer(queue).with_target(false);
     let _ = format;
-    if journal { subscriber.without_time().with_ansi(false).init() } else { subscriber.with_ansi(false).init() }
+    if journal {
+        subscriber.without_time().with_ansi(false).init();
+    } else {
+        subscriber.with_ansi(false).init();
+    }
     Ok(())
 }
 

@@ -13,7 +13,7 @@ mod service;
 mod signals;
 mod systemd;
 
-use crate::checks::{Runner, Watchers};
+use crate::checks::Runner;
 use crate::config::{self, Context, LoadError, Loaded, SystemHost};
 use crate::control::{self, BindError, History, Limits, Listener};
 use crate::engine::{CheckReport, Engine};
@@ -34,7 +34,7 @@ use tracing::warn;
 
 /// Why the daemon could not start.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+enum StartError {
     /// The configuration.
     #[error("{0}")]
     Config(#[from] LoadError),
@@ -68,9 +68,10 @@ pub fn run(config: &Path) -> ExitCode {
 
 fn start(path: &Path) -> Result<End, StartError> {
     let started = clock::wall();
-    let Loaded { daemon, plan, hooks, warnings } = config::load(path, &Context::running(&SystemHost))?;
+    let Loaded { daemon, plan, hooks, warnings } = config::load(path, &Context::run(&SystemHost))?;
     eprint!("{warnings}");
     privileges::check()?;
+    privileges::keep_from_children();
     let listener = Listener::bind(&daemon.control_socket, &daemon.control_group)?;
     log::start(daemon.log_level, daemon.log_format)?;
     let signals = signals::listen()?;
@@ -86,10 +87,9 @@ fn start(path: &Path) -> Result<End, StartError> {
         let generation = take_first_plan(&orders, Arc::clone(&plan)).await;
         let in_force = InForce { path: path.to_owned(), plan, generation, loaded: started };
         let report = report_to(orders.clone());
-        let mut service = Service {
-            runner: Runner::new(Arc::clone(&report)),
-            watchers: Watchers::new(report),
-            hooks: Hooks::new(hooks, Arc::new(|trouble: Trouble| warn!("{trouble}"))),
+        let service = Service {
+            runner: Runner::new(report),
+            hooks: Hooks::new(hooks.clone(), hooks.fifo.clone(), Arc::new(|trouble: Trouble| warn!("{trouble}"))),
             notifier: Notifier::from_environment(),
             orders,
             news,
@@ -100,7 +100,6 @@ fn start(path: &Path) -> Result<End, StartError> {
             in_force,
             started,
         };
-        service.follow_trackers().await;
         service.notifier.ready("running");
         service.run().await
     });

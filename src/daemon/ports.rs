@@ -11,20 +11,20 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// The sockets of one interface and family.
-pub struct OpenPort {
+pub(super) struct OpenPort {
     /// As opened.
-    pub spec: Arc<PortSpec>,
+    pub(super) spec: Arc<PortSpec>,
     /// Adverts in and out.
-    pub sockets: Port,
+    pub(super) sockets: Port,
     /// Announcements out.
-    pub frames: FrameSocket,
+    pub(super) frames: FrameSocket,
     addresses: Vec<IpAddr>,
     message: Vec<u8>,
 }
 
 impl OpenPort {
     /// Opens them.
-    pub fn open(spec: &Arc<PortSpec>) -> Result<Self, PortError> {
+    pub(super) fn open(spec: &Arc<PortSpec>) -> Result<Self, PortError> {
         let sockets = Port::open(spec)?;
         let frames = FrameSocket::open(spec.index).map_err(|error| PortError {
             port: spec.key.clone(),
@@ -35,7 +35,7 @@ impl OpenPort {
     }
 
     /// Whether the open sockets serve the new specification too; if so they are kept, and no packet is missed.
-    pub fn amend(&mut self, spec: &Arc<PortSpec>) -> bool {
+    pub(super) fn amend(&mut self, spec: &Arc<PortSpec>) -> bool {
         let same = (self.spec.index, self.spec.multicast, self.spec.ah) == (spec.index, spec.multicast, spec.ah);
         if same {
             self.spec = Arc::clone(spec);
@@ -44,7 +44,7 @@ impl OpenPort {
     }
 
     /// Queues an [`Action::Advertise`]: to the group, or to each peer.
-    pub fn queue_advert(&mut self, action: &Action) {
+    pub(super) fn queue_advert(&mut self, action: &Action) {
         let Action::Advertise { router, spec, source, standing, checksum, sequence, .. } = action else { return };
         self.addresses.clear();
         self.addresses.extend(spec.advertised());
@@ -74,7 +74,7 @@ impl OpenPort {
     }
 
     /// Queues one announcement for each address.
-    pub fn queue_announcements(&mut self, router: RouterId, addresses: &[VirtualAddress]) {
+    pub(super) fn queue_announcements(&mut self, router: RouterId, addresses: &[VirtualAddress]) {
         // Asked for each time: a bond changes its MAC address when it fails over.
         let Ok(mac) = self.frames.mac() else { return };
         for address in addresses {

@@ -8,11 +8,11 @@ use caps::{CapSet, Capability};
     "vrrpd lacks the capability {capability}, which it needs to {purpose}: \
      run it as root, or as the packaged unit does with AmbientCapabilities={capability}"
 )]
-pub struct MissingCapability {
+pub(super) struct MissingCapability {
     /// Which.
-    pub capability: Capability,
+    pub(super) capability: Capability,
     /// What for.
-    pub purpose: &'static str,
+    pub(super) purpose: &'static str,
 }
 
 const NEEDED: [(Capability, &str); 2] = [
@@ -20,8 +20,15 @@ const NEEDED: [(Capability, &str); 2] = [
     (Capability::CAP_NET_ADMIN, "put virtual addresses on interfaces"),
 ];
 
+/// Takes ambient capabilities away, so that the programs of checks and hooks start without any. Before the first
+/// thread starts: each has its own.
+pub(super) fn keep_from_children() {
+    // A kernel without ambient capabilities has none to take away.
+    let _ = caps::clear(None, CapSet::Ambient);
+}
+
 /// Names the first capability that is missing.
-pub fn check() -> Result<(), MissingCapability> {
+pub(super) fn check() -> Result<(), MissingCapability> {
     for (capability, purpose) in NEEDED {
         // A kernel that does not tell will refuse the operation itself, and say so.
         if !caps::has_cap(None, CapSet::Effective, capability).unwrap_or(true) {

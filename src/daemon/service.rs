@@ -6,12 +6,11 @@ use super::clock;
 use super::link::{News, Order, Orders};
 use super::signals::Signal;
 use super::systemd::Notifier;
-use crate::checks::{Runner, Watchers};
+use crate::checks::Runner;
 use crate::config::{self, Context, LoadError, Loaded, SystemHost};
 use crate::control::{About, Entry, History, ReloadOutcome, Request, Status, WallClock};
-use crate::engine::{Command, Plan, TrackerSpec};
+use crate::engine::{Command, Plan};
 use crate::hooks::Hooks;
-use crate::ids::TrackerId;
 use crate::vrrp::{Cause, Record};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,48 +23,46 @@ use tracing::{error, info, warn};
 const LAST_HOOKS: Duration = Duration::from_secs(10);
 
 /// The configuration in force.
-pub struct InForce {
+pub(super) struct InForce {
     /// Its file.
-    pub path: PathBuf,
+    pub(super) path: PathBuf,
     /// What the engine runs.
-    pub plan: Arc<Plan>,
+    pub(super) plan: Arc<Plan>,
     /// Its number.
-    pub generation: u64,
+    pub(super) generation: u64,
     /// When it was loaded.
-    pub loaded: SystemTime,
+    pub(super) loaded: SystemTime,
 }
 
 /// Everything on the service side.
-pub struct Service {
+pub(super) struct Service {
     /// To the protocol thread.
-    pub orders: Orders,
+    pub(super) orders: Orders,
     /// From the protocol thread.
-    pub news: mpsc::Receiver<News>,
+    pub(super) news: mpsc::Receiver<News>,
     /// News that were dropped on the way.
-    pub dropped: Arc<AtomicU64>,
+    pub(super) dropped: Arc<AtomicU64>,
     /// From the control socket.
-    pub requests: mpsc::Receiver<Request>,
+    pub(super) requests: mpsc::Receiver<Request>,
     /// From the operating system.
-    pub signals: mpsc::Receiver<Signal>,
+    pub(super) signals: mpsc::Receiver<Signal>,
     /// Runs polled checks.
-    pub runner: Runner,
-    /// Follows what the kernel reports.
-    pub watchers: Watchers,
+    pub(super) runner: Runner,
     /// Runs notify scripts.
-    pub hooks: Hooks,
+    pub(super) hooks: Hooks,
     /// Keeps the records.
-    pub history: History,
+    pub(super) history: History,
     /// To the service manager.
-    pub notifier: Notifier,
+    pub(super) notifier: Notifier,
     /// The configuration.
-    pub in_force: InForce,
+    pub(super) in_force: InForce,
     /// When the daemon started.
-    pub started: SystemTime,
+    pub(super) started: SystemTime,
 }
 
 /// How the service side came to its end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum End {
+pub(super) enum End {
     /// It was told to.
     Stopped,
     /// The protocol thread ended by itself, which it never should.
@@ -74,7 +71,7 @@ pub enum End {
 
 impl Service {
     /// Runs until the protocol thread has ended.
-    pub async fn run(mut self) -> End {
+    pub(super) async fn run(mut self) -> End {
         let mut stopping = false;
         loop {
             tokio::select! {
@@ -180,11 +177,16 @@ impl Service {
     /// Reads the configuration again; a refused one changes nothing.
     async fn reload(&mut self, dry_run: bool) -> ReloadOutcome {
         let path = self.in_force.path.clone();
-        let loading = tokio::task::spawn_blocking(move || config::load(&path, &Context::running(&SystemHost)));
+        let loading = tokio::task::spawn_blocking(move || config::load(&path, &Context::run(&SystemHost)));
         let loaded = match loading.await {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(error)) => return refused(&error),
-            Err(_) => return ReloadOutcome { diagnostics: "the configuration could not be read".to_owned(), ..Default::default() },
+            Err(_) => {
+                return ReloadOutcome {
+                    diagnostics: "the configuration could not be read".to_owned(),
+                    ..Default::default()
+                };
+            }
         };
         let changes = changes::describe(&self.in_force.plan.diff(&loaded.plan));
         let diagnostics = loaded.warnings.to_string();
@@ -201,20 +203,10 @@ impl Service {
         self.orders.send(order).map_err(|_| ())?;
         self.in_force.generation = generation.await.map_err(|_| ())?;
         self.in_force.loaded = clock::wall();
-        self.hooks.reconfigure(loaded.hooks);
+        let fifo = loaded.hooks.fifo.clone();
+        self.hooks.reconfigure(loaded.hooks, fifo);
         self.in_force.plan = plan;
-        self.follow_trackers().await;
         Ok(())
-    }
-
-    /// Watches what the plan's tracks look at.
-    pub async fn follow_trackers(&mut self) {
-        let (sender, trackers) = oneshot::channel();
-        if self.orders.send(Order::Trackers(sender)).is_err() {
-            return;
-        }
-        let trackers: Vec<(TrackerId, Arc<TrackerSpec>)> = trackers.await.unwrap_or_default();
-        self.watchers.reconfigure(&trackers);
     }
 
     fn router_count(&self) -> usize {

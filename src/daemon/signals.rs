@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Signal {
+pub(super) enum Signal {
     /// SIGTERM or SIGINT.
     Stop,
     /// SIGHUP.
@@ -15,7 +15,7 @@ pub enum Signal {
 }
 
 /// Starts to listen. A second stop while the first is carried out is of no effect.
-pub fn listen() -> io::Result<mpsc::Receiver<Signal>> {
+pub(super) fn listen() -> io::Result<mpsc::Receiver<Signal>> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (sender, receiver) = mpsc::channel(8);
     std::thread::Builder::new().name("signals".to_owned()).stack_size(64 << 10).spawn(move || {

@@ -10,34 +10,34 @@ use std::time::Duration;
 
 /// A way to the service manager; one that nobody listens to where there is none.
 #[derive(Debug)]
-pub struct Notifier {
+pub(super) struct Notifier {
     socket: Option<UnixDatagram>,
 }
 
 impl Notifier {
     /// Reads `NOTIFY_SOCKET`.
     #[must_use]
-    pub fn from_environment() -> Self {
+    pub(super) fn from_environment() -> Self {
         Self { socket: env::var_os("NOTIFY_SOCKET").and_then(|name| connect(&name)) }
     }
 
     /// Started, or reloaded, and in order.
-    pub fn ready(&self, status: &str) {
+    pub(super) fn ready(&self, status: &str) {
         self.tell(&format!("READY=1\nSTATUS={}", one_line(status)));
     }
 
     /// A reload has begun; `now` lets the manager tell it from an earlier one.
-    pub fn reloading(&self, now: Timestamp) {
+    pub(super) fn reloading(&self, now: Timestamp) {
         self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={}", now.since_origin().as_micros()));
     }
 
     /// Going down on purpose.
-    pub fn stopping(&self) {
+    pub(super) fn stopping(&self) {
         self.tell("STOPPING=1");
     }
 
     /// Alive.
-    pub fn watchdog(&self) {
+    pub(super) fn watchdog(&self) {
         self.tell("WATCHDOG=1");
     }
 
@@ -51,7 +51,7 @@ impl Notifier {
 
 /// How often the watchdog must be fed, half of what the manager allows; `None` where it does not watch this process.
 #[must_use]
-pub fn watchdog_period() -> Option<Duration> {
+pub(super) fn watchdog_period() -> Option<Duration> {
     let for_us = env::var("WATCHDOG_PID").map_or(true, |pid| pid.parse() == Ok(std::process::id()));
     let allowed: u64 = env::var("WATCHDOG_USEC").ok()?.parse().ok()?;
     (for_us && allowed > 0).then(|| Duration::from_micros(allowed) / 2)
