@@ -73,12 +73,13 @@ impl Sources {
         let start = floor(text, place.start);
         let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-        let end = floor(text, place.end.clamp(start, line_end));
+        let line = text[line_start..line_end].trim_end_matches('\r');
+        let end = floor(text, place.end.min(line_start + line.len()).max(start));
         Some(Excerpt {
             path: &source.path,
             line: text[..line_start].matches('\n').count() + 1,
             column: text[line_start..start].chars().count() + 1,
-            text: masked(text[line_start..line_end].trim_end_matches('\r')),
+            text: masked(line),
             width: text[start..end].chars().count().max(1),
         })
     }
@@ -132,11 +133,11 @@ mod tests {
         let file = sources.add(Path::new("a.toml"), "one\ntwo ü = 300\r\nthree");
         for (start, end, line, column, text, width) in [
             (0, 3, 1, 1, "one", 3),
-            (11, 14, 2, 7, "two ü = 300", 3),
-            (9, 10, 2, 6, "two ü = 300", 1),
-            (17, 99, 3, 1, "three", 5),
+            (13, 16, 2, 9, "two ü = 300", 3),
+            (9, 10, 2, 5, "two ü = 300", 1),
+            (18, 99, 3, 1, "three", 5),
             (99, 99, 3, 6, "three", 1),
-            (4, 20, 2, 1, "two ü = 300", 12),
+            (4, 20, 2, 1, "two ü = 300", 11),
         ] {
             let excerpt = sources.excerpt(Place::new(file, start, end)).expect("the file was added");
             let got = (excerpt.line, excerpt.column, excerpt.text.as_str(), excerpt.width);
