@@ -10,6 +10,7 @@ pub mod hooks;
 pub mod ids;
 pub mod net;
 pub mod process;
+pub mod sim;
 pub mod time;
 pub mod track;
 pub mod units;

@@ -24,7 +24,9 @@ pub use crate::vrrp::RouterCounters;
 pub use counters::PortCounters;
 pub use event::{CheckReport, Command, Event, InterfaceFacts, Outcome};
 pub use plan::{Candidacy, Change, GroupPlan, Plan};
-pub use snapshot::{AttachedStatus, GroupStatus, InterfaceStatus, MasterStatus, RouterStatus, Snapshot, TrackerStatus};
+pub use snapshot::{
+    AttachedStatus, GroupStatus, InterfaceStatus, MasterStatus, RouterBrief, RouterStatus, Snapshot, TrackerStatus,
+};
 
 use crate::ids::{GroupId, RouterId, TrackerId};
 use crate::time::Timestamp;

@@ -1,7 +1,7 @@
 //! The state of everything, read off for operators.
 
 use super::snapshot::{
-    AttachedStatus, GroupStatus, InterfaceStatus, MasterStatus, RouterStatus, Snapshot, TrackerStatus,
+    AttachedStatus, GroupStatus, InterfaceStatus, MasterStatus, RouterBrief, RouterStatus, Snapshot, TrackerStatus,
 };
 use super::{Engine, Group, Slot, Weight};
 use crate::ids::{InterfaceName, TrackerId};
@@ -29,6 +29,17 @@ impl Engine {
     #[must_use]
     pub fn trackers(&self) -> Vec<(TrackerId, Arc<TrackerSpec>)> {
         self.trackers.iter().flatten().map(|tracker| (tracker.id, Arc::clone(&tracker.spec))).collect()
+    }
+
+    /// Every router in brief, group by group. Costs nothing to speak of.
+    pub fn briefs(&self) -> impl Iterator<Item = RouterBrief<'_>> {
+        let members = self.groups.iter().flat_map(|group| &group.members);
+        members.map(|&router| {
+            let Slot { router: state, group } = self.slot(router);
+            let (role, _, why) = state.standing_since();
+            let (holding, able) = (state.is_holding(), state.is_promotable());
+            RouterBrief { router, group: *group, spec: state.spec(), role, why, holding, able }
+        })
     }
 
     fn router_status(&self, group: &Group, slot: &Slot) -> RouterStatus {

@@ -1,10 +1,10 @@
 //! The state of everything at one moment, as plain data. `control/` renders it as the JSON of the status command.
 
 use super::counters::PortCounters;
-use crate::ids::{InterfaceName, RouterKey};
+use crate::ids::{GroupId, InterfaceName, RouterId, RouterKey};
 use crate::time::Timestamp;
 use crate::units::{Interval, Priority, Version, VirtualAddress};
-use crate::vrrp::{MacMode, Role, RouterCounters, Unfit, Why};
+use crate::vrrp::{MacMode, Role, RouterCounters, RouterSpec, Unfit, Why};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,25 @@ pub struct Snapshot {
     pub trackers: Vec<TrackerStatus>,
     /// Interfaces that routers use, by name.
     pub interfaces: Vec<InterfaceStatus>,
+}
+
+/// The little of a virtual router that a simulator looks at after every event.
+#[derive(Clone, Copy, Debug)]
+pub struct RouterBrief<'a> {
+    /// Its handle.
+    pub router: RouterId,
+    /// The group it is in.
+    pub group: GroupId,
+    /// Its configuration.
+    pub spec: &'a RouterSpec,
+    /// Its state.
+    pub role: Role,
+    /// Why it entered it.
+    pub why: Why,
+    /// Whether it holds its addresses.
+    pub holding: bool,
+    /// Whether it is fit, and may become Master now.
+    pub able: bool,
 }
 
 /// One virtual router.

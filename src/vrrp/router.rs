@@ -202,7 +202,9 @@ impl Router {
         }
     }
 
-    fn is_promotable(&self) -> bool {
+    /// Whether it is fit, and may become Master now.
+    #[must_use]
+    pub fn is_promotable(&self) -> bool {
         match self.fitness {
             Fitness::Fit { promotion: Promotion::Allowed, .. } => true,
             Fitness::Fit { promotion: Promotion::Resuming, .. } => self.holding,
