@@ -22,20 +22,26 @@ impl Engine {
         let Some(tracker) = self.trackers.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
         let was = tracker.health.is_healthy();
         if tracker.observe(report, out.now()) {
-            let healthy = tracker.health.is_healthy();
-            if let Some(healthy) = healthy.filter(|_| healthy != was) {
-                let subject = Subject::Track { name: Arc::clone(&tracker.spec.name) };
-                out.record(subject, Cause::Track { healthy, result: Arc::clone(&report.result) });
-            }
+            Self::record_health(tracker, was, out);
             self.refit_attached(id, out);
         }
         self.arm_tracker(id);
     }
 
+    fn record_health(tracker: &Tracker, was: Option<bool>, out: &mut Effects<'_>) {
+        let healthy = tracker.health.is_healthy();
+        if let Some(healthy) = healthy.filter(|_| healthy != was) {
+            let subject = Subject::Track { name: Arc::clone(&tracker.spec.name) };
+            out.record(subject, Cause::Track { healthy, result: Arc::clone(&tracker.last_result) });
+        }
+    }
+
     pub(super) fn on_tracker_deadline(&mut self, id: TrackerId, out: &mut Effects<'_>) {
         let now = out.now();
         let Some(tracker) = self.trackers.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
+        let was = tracker.health.is_healthy();
         if tracker.on_deadline(now, out) {
+            Self::record_health(tracker, was, out);
             self.refit_attached(id, out);
         }
         self.arm_tracker(id);

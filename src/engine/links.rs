@@ -108,7 +108,9 @@ impl Links {
         for (index, port) in self.ports.iter_mut().enumerate() {
             let id = PortId(u32::try_from(index).expect("ports are numbered in 32 bits"));
             let wanted = self.facts.get(&port.key.interface).filter(|_| !port.needs.vrids.is_empty()).map(|facts| {
-                let Needs { multicast, ah, vrids } = port.needs.clone();
+                let Needs { multicast, ah, mut vrids } = port.needs.clone();
+                // The order of a configuration file is no reason to open a socket anew.
+                vrids.sort_unstable();
                 Arc::new(PortSpec { key: port.key.clone(), index: facts.index, multicast, ah, vrids: vrids.into() })
             });
             if wanted == port.open {

@@ -56,6 +56,8 @@ pub struct Engine {
     warnings: Warnings,
     phase: Phase,
     generation: u64,
+    /// By how much a Master overslept that noticed it at a packet; said with the next tick, once for all of them.
+    stalled: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -143,7 +145,7 @@ impl Engine {
     fn on_tick(&mut self, out: &mut Effects<'_>) {
         let now = out.now();
         let mut sent = false;
-        let mut overslept = None;
+        let mut overslept = self.stalled.take();
         while let Some(due) = self.deadlines.pop(now) {
             match due {
                 Due::Startup => self.on_startup_over(out),

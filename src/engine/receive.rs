@@ -29,7 +29,12 @@ impl Engine {
             return self.discard(port, id, Oddity::IntervalZero, packet.source, out);
         };
         self.admit(id, packet.source, &advert, out);
-        self.step(id, out, |router, out| router.on_advert(packet.source, advert.standing, interval, out));
+        let mut stalled = None;
+        self.step(id, out, |router, out| {
+            stalled = router.notice_stall(out);
+            router.on_advert(packet.source, advert.standing, interval, out);
+        });
+        self.stalled = self.stalled.max(stalled);
     }
 
     fn decode<'a>(&self, port: PortId, packet: &Packet<'a>) -> Result<Advert<'a>, Rejection> {

@@ -117,7 +117,12 @@ impl Tracker {
         self.running = true;
         self.last_start = Some(now);
         out.push(Action::RunCheck { tracker: self.id, spec: Arc::clone(&self.spec) });
-        lost && self.settle(Outcome::Failed, now)
+        if !lost {
+            return false;
+        }
+        self.failures += 1;
+        self.last_result = "no answer".into();
+        self.settle(Outcome::Failed, now)
     }
 
     /// Takes one outcome; returns whether the settled health changed.

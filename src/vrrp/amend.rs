@@ -3,7 +3,7 @@
 use super::effects::Effects;
 use super::router::{Router, State};
 use super::spec::RouterSpec;
-use crate::units::VirtualAddress;
+use crate::units::{Version, VirtualAddress};
 use std::sync::Arc;
 
 impl Router {
@@ -14,15 +14,30 @@ impl Router {
             return;
         }
         let was = std::mem::replace(&mut self.spec, Arc::clone(spec));
-        if self.master_interval == was.interval {
-            self.master_interval = spec.interval;
+        let other_interval = was.interval != spec.interval;
+        if other_interval {
+            self.take_interval(out);
         }
         if self.holding {
             self.amend_held(&was, out);
         }
         let is_master = matches!(self.state, State::Master { .. });
-        if is_master && !was.advertised().eq(spec.advertised()) {
+        // Backups time out by the interval last heard: they learn of a longer one before it has passed.
+        if is_master && (other_interval || !was.advertised().eq(spec.advertised())) {
             self.advertise(out);
+        }
+    }
+
+    /// A Master's interval that was learned stays: the Master's own configuration has not changed with ours. Whoever
+    /// waits by the own one begins anew, lest a shorter one look like a wait that was overslept.
+    fn take_interval(&mut self, out: &mut Effects<'_>) {
+        let heard_master = self.heard.is_some_and(|heard| heard.priority.is_some());
+        if heard_master && self.spec.version == Version::V3 {
+            return;
+        }
+        self.master_interval = self.spec.interval;
+        if let State::Listening { from, .. } = &mut self.state {
+            *from = out.now();
         }
     }
 

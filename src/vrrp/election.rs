@@ -51,8 +51,10 @@ impl Router {
     /// A live Master of lower priority, heard by a Backup: accepted where this router does not preempt, or not yet.
     fn on_lower_master(&mut self, interval: Interval, out: &mut Effects<'_>) {
         let since = match self.state {
-            State::Listening { lower_since, .. } => lower_since.unwrap_or(out.now()),
-            State::Unfit | State::Claiming { .. } | State::Master { .. } => out.now(),
+            State::Listening { lower_since, .. } | State::Claiming { lower_since, .. } => {
+                lower_since.unwrap_or(out.now())
+            }
+            State::Unfit | State::Master { .. } => out.now(),
         };
         if self.defers_since(since, out.now()) {
             self.listen(Some(since), interval, out);
@@ -76,6 +78,10 @@ impl Router {
 
     fn waiting(wait: Wait, from: Timestamp) -> State {
         State::Listening { from, wait, lower_since: None }
+    }
+
+    fn claiming(why: Why) -> State {
+        State::Claiming { why, lower_since: None }
     }
 
     /// RFC 9568, 6.4.2: a Backup times out by the Master's interval. RFC 3768 has it discard a differing one before.
@@ -116,7 +122,10 @@ impl Router {
         let due = self.next_deadline().filter(|&due| due <= out.now())?;
         match self.state {
             State::Unfit | State::Claiming { .. } => None,
-            State::Listening { wait, lower_since, .. } => self.on_silence(wait, lower_since, out.now() - due, out),
+            State::Listening { from, wait, lower_since } => {
+                let preempts = lower_since.is_some() && self.heard.is_some_and(|heard| heard.at > from);
+                self.on_silence(wait, lower_since, preempts, out)
+            }
             State::Master { .. } => self.on_master_timers(out),
         }
     }
@@ -125,9 +134,10 @@ impl Router {
         &mut self,
         wait: Wait,
         lower_since: Option<Timestamp>,
-        late: Duration,
+        preempts: bool,
         out: &mut Effects<'_>,
     ) -> Option<Duration> {
+        let late = self.next_deadline().map_or(Duration::ZERO, |due| out.now() - due);
         if late >= self.master_interval.duration() {
             self.state = State::Listening { from: out.now(), wait: Wait::Overslept, lower_since };
             return Some(late);
@@ -135,22 +145,20 @@ impl Router {
         let why = match wait {
             Wait::Skew => Why::MasterResigned,
             Wait::HandedOver => Why::NobodyTookOver,
-            Wait::Down | Wait::Overslept if lower_since.is_some() => Why::PreemptsLower,
+            Wait::Down | Wait::Overslept if preempts => Why::PreemptsLower,
             Wait::Overslept if self.holding => Why::NobodyTookOver,
             Wait::Down | Wait::Overslept => Why::MasterSilent,
         };
-        self.state = State::Claiming { why };
+        self.state = State::Claiming { why, lower_since };
         None
     }
 
     fn on_master_timers(&mut self, out: &mut Effects<'_>) -> Option<Duration> {
+        if let Some(late) = self.notice_stall(out) {
+            return Some(late);
+        }
         let now = out.now();
         if let Some(due) = self.advert_due().filter(|&due| due <= now) {
-            let late = now - due;
-            if late >= self.spec.interval.duration() * 2 {
-                self.enter(Self::waiting(Wait::Overslept, now), Why::Stalled, out);
-                return Some(late);
-            }
             self.advertise(out);
             // Counting from the deadline keeps the rhythm; lateness does not add up.
             if let State::Master { last_advert, .. } = &mut self.state {
@@ -165,6 +173,21 @@ impl Router {
             self.announce(out);
         }
         None
+    }
+
+    /// By how much a Master is behind with its adverts, where that is so long that its peers may have acted meanwhile.
+    fn overslept(&self, now: Timestamp) -> Option<Duration> {
+        self.advert_due().map(|due| now - due).filter(|&late| late >= self.spec.interval.duration() * 2)
+    }
+
+    /// A Master that wakes from a stall no longer knows that it is one: it listens for an interval before it speaks.
+    /// To be asked before it takes a packet that waited meanwhile, which it would otherwise answer as Master. Returns by
+    /// how much it overslept.
+    pub fn notice_stall(&mut self, out: &mut Effects<'_>) -> Option<Duration> {
+        let late = self.overslept(out.now())?;
+        self.master_interval = self.spec.interval;
+        self.enter(Self::waiting(Wait::Overslept, out.now()), Why::Stalled, out);
+        Some(late)
     }
 
     /// The other side of a split has given in: caches and databases may still believe it.
@@ -226,7 +249,7 @@ impl Router {
     fn start(&mut self, owner: bool, now: Timestamp) {
         self.master_interval = self.spec.interval;
         self.heard = None;
-        self.state = if owner { State::Claiming { why: Why::Owner } } else { Self::waiting(Wait::Down, now) };
+        self.state = if owner { Self::claiming(Why::Owner) } else { Self::waiting(Wait::Down, now) };
     }
 
     fn on_priority(&mut self, was: Priority, is: Priority, out: &mut Effects<'_>) {
@@ -256,7 +279,7 @@ impl Router {
 
     /// Its group consents: Claiming becomes Master. No-op in any other state.
     pub fn grant(&mut self, out: &mut Effects<'_>) {
-        let State::Claiming { why } = self.state else { return };
+        let State::Claiming { why, .. } = self.state else { return };
         let from = self.role();
         self.state = State::Master {
             last_advert: out.now(),
@@ -272,15 +295,15 @@ impl Router {
 
     /// Its group refuses: Master becomes Claiming, and addresses stay only where the group lingers.
     pub fn hold_back(&mut self, group: Verdict, out: &mut Effects<'_>) {
-        let resigns = matches!(self.state, State::Master { .. });
-        if resigns {
+        let was_master = matches!(self.state, State::Master { .. });
+        if was_master && self.overslept(out.now()).is_none() {
             self.resign(out);
         }
         if group <= Verdict::Yield {
             self.release(out);
         }
-        if resigns {
-            self.enter(State::Claiming { why: Why::HeldByGroup }, Why::HeldByGroup, out);
+        if was_master {
+            self.enter(Self::claiming(Why::NobodyTookOver), Why::HeldByGroup, out);
         }
     }
 

@@ -56,6 +56,8 @@ pub(super) enum State {
     },
     Claiming {
         why: Why,
+        /// As in `Listening`: a wait that is over is not begun again while other members of the group still listen.
+        lower_since: Option<Timestamp>,
     },
     Master {
         last_advert: Timestamp,
