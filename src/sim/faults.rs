@@ -5,7 +5,7 @@ use super::node::{Input, Interface, Node, Waiting};
 use super::world::{NodeId, SegmentId, World};
 use crate::engine::{Command, Engine, Event, Outcome, Plan};
 use crate::ids::InterfaceName;
-use crate::units::Family;
+use crate::units::{Family, VirtualAddress};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -181,6 +181,29 @@ impl World {
         let said = format!("{name} present {} up {}", interface.present, interface.up);
         self.disturb(Some(id), said);
         self.schedule(self.now, id, Input::Interface(position));
+    }
+
+    /// Two nodes change addresses on an interface that both have.
+    pub fn swap_addresses(&mut self, a: NodeId, b: NodeId, name: &InterfaceName) {
+        let of = |world: &Self, node: NodeId| {
+            let found = world.nodes.get(node.0)?.interfaces.iter().find(|interface| interface.name == *name)?;
+            Some((found.ipv4, found.ipv6))
+        };
+        let (Some(of_a), Some(of_b)) = (of(self, a), of(self, b)) else { return };
+        self.change(a, name, |interface| (interface.ipv4, interface.ipv6) = of_b);
+        self.change(b, name, |interface| (interface.ipv4, interface.ipv6) = of_a);
+    }
+
+    /// Somebody removes an address that a router of this label holds.
+    pub fn lose_address(&mut self, id: NodeId, label: &str, address: VirtualAddress) {
+        let Some(node) = self.nodes.get_mut(id.0) else { return };
+        let mut briefs = node.engine.iter().flat_map(Engine::briefs);
+        let Some(router) = briefs.find(|brief| &*brief.spec.name == label).map(|brief| brief.router) else { return };
+        drop(briefs);
+        if node.held.remove(&(router, address)) {
+            self.note(Some(id), format!("loses {address}"));
+            self.feed(id, Event::AddressLost { router, address });
+        }
     }
 
     /// What a node's check of this name finds from now on.
