@@ -8,6 +8,7 @@ use super::trace::{Trace, What};
 use crate::engine::{CheckReport, Engine, Event, Snapshot};
 use crate::ids::PortId;
 use crate::time::Timestamp;
+use crate::units::VirtualAddress;
 use crate::vrrp::{Action, Record};
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeSet, BinaryHeap};
@@ -117,6 +118,12 @@ impl World {
     /// Every node, running or not.
     pub fn node_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
         (0..self.nodes.len()).map(NodeId)
+    }
+
+    /// The addresses that a node's kernel has for its routers, each once for each router that holds it.
+    #[must_use]
+    pub fn held_addresses(&self, node: NodeId) -> Vec<VirtualAddress> {
+        self.nodes.get(node.0).into_iter().flat_map(|node| &node.held).map(|&(_, address)| address).collect()
     }
 
     /// What a node would tell its operator.
