@@ -221,16 +221,16 @@ impl World {
     }
 
     /// A reload; a crashed or stopped node starts with this plan next time.
-    pub fn reload(&mut self, id: NodeId, plan: Plan) {
+    pub fn reload(&mut self, id: NodeId, plan: &Plan) {
         let Some(node) = self.nodes.get_mut(id.0) else { return };
-        let same = node.plan.diff(&plan).is_empty();
+        let same = node.plan.diff(plan).is_empty();
         node.plan = plan.clone();
         if same {
             self.note(Some(id), "reloads the same".into());
         } else {
             self.disturb(Some(id), "reloads".into());
         }
-        self.operate(id, false, |engine, now, actions| engine.reconfigure(&plan, Vec::new(), now, actions));
+        self.operate(id, false, |engine, now, actions| engine.reconfigure(plan, Vec::new(), now, actions));
     }
 
     /// The plan a node runs, or will when it starts.

@@ -1,7 +1,7 @@
 //! What must hold after every event, whatever the network does.
 
 use super::world::{NodeId, SegmentId, World};
-use crate::engine::RouterBrief;
+use crate::engine::{Engine, RouterBrief};
 use crate::ids::GroupId;
 use crate::time::Timestamp;
 use crate::units::{Family, Priority, Vrid};
@@ -72,7 +72,7 @@ impl Invariant for GroupIsWhole {
 
     fn check(&mut self, world: &World, node: NodeId, _: &Moment<'_>) -> Result<(), String> {
         let mut last: Option<(GroupId, bool)> = None;
-        for brief in world.engine(node).into_iter().flat_map(|engine| engine.briefs()) {
+        for brief in world.engine(node).into_iter().flat_map(Engine::briefs) {
             let master = brief.role == Role::Master;
             if last.is_some_and(|(group, other)| group == brief.group && other != master) {
                 return Err(format!("node {}, router {}", node.0, brief.spec.name));
@@ -130,7 +130,7 @@ impl Invariant for DeadlineIsAhead {
     }
 
     fn check(&mut self, world: &World, node: NodeId, moment: &Moment<'_>) -> Result<(), String> {
-        let due = world.engine(node).and_then(|engine| engine.next_deadline()).filter(|&due| due <= world.now());
+        let due = world.engine(node).and_then(Engine::next_deadline).filter(|&due| due <= world.now());
         match due {
             Some(due) if moment.ticked => Err(format!("node {}, {due:?}", node.0)),
             _ => Ok(()),
@@ -194,7 +194,7 @@ impl Invariant for CalmHasOneMaster {
             return Ok(());
         }
         for (place, seen) in world.survey() {
-            let one = if seen.able > 0 { 1 } else { 0 };
+            let one = u32::from(seen.able > 0);
             if seen.masters != one || seen.holders != one {
                 let Seen { able, masters, holders } = seen;
                 return Err(format!("{place:?}: {able} able, {masters} Master, {holders} holding"));
@@ -237,7 +237,7 @@ impl World {
     fn survey(&self) -> BTreeMap<Place, Seen> {
         let mut survey: BTreeMap<Place, Seen> = BTreeMap::new();
         for node in &self.nodes {
-            let briefs: Vec<RouterBrief<'_>> = node.engine.iter().flat_map(|engine| engine.briefs()).collect();
+            let briefs: Vec<RouterBrief<'_>> = node.engine.iter().flat_map(Engine::briefs).collect();
             for brief in &briefs {
                 let key = &brief.spec.key;
                 let Some(interface) = node.interfaces.iter().find(|at| at.name == key.interface) else { continue };

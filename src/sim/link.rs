@@ -42,7 +42,7 @@ impl Quality {
         let lost = rng.chance(self.loss);
         let mut arrival = || self.delay + rng.span(self.jitter);
         let first = (!lost).then(&mut arrival);
-        let second = first.and_then(|_| Some(arrival()));
+        let second = first.map(|_| arrival());
         let second = second.filter(|_| rng.chance(self.duplication));
         first.into_iter().chain(second)
     }

@@ -1,4 +1,4 @@
-//! The simulator's only source of chance: SplitMix64, so that one seed is one run.
+//! The simulator's only source of chance: `SplitMix64`, so that one seed is one run.
 
 use std::time::Duration;
 

@@ -119,7 +119,7 @@ impl Router {
     /// Call when `now >= next_deadline()`; harmless when early. Returns by how much it overslept, where that is so
     /// long that its peers may have acted meanwhile.
     pub fn on_deadline(&mut self, out: &mut Effects<'_>) -> Option<Duration> {
-        let due = self.next_deadline().filter(|&due| due <= out.now())?;
+        self.next_deadline().filter(|&due| due <= out.now())?;
         match self.state {
             State::Unfit | State::Claiming { .. } => None,
             State::Listening { from, wait, lower_since } => {

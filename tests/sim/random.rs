@@ -147,7 +147,7 @@ impl Stage {
             17 => lab.set_quality(lan, quality(rng)),
             18 if lab.is_awake(node) => {
                 let plan = amended(lab.plan(node).expect("a known node"), rng);
-                lab.reload(node, plan);
+                lab.reload(node, &plan);
             }
             _ => {}
         }

@@ -18,7 +18,7 @@ fn a_hundred_reloads_without_change_send_nothing_and_miss_nothing() {
     for _ in 0..100 {
         for node in [a, b] {
             let same = lab.plan(node).unwrap().clone();
-            lab.reload(node, same);
+            lab.reload(node, &same);
         }
         lab.run(millis(200));
     }
@@ -41,7 +41,7 @@ fn an_address_that_moves_between_routers_is_never_absent_at_the_end() {
     let (mut lab, _, [a]) = lan_with([before.clone()]);
     lab.run(secs(10));
     for next in [after, before] {
-        lab.reload(a, next);
+        lab.reload(a, &next);
         let mut held = lab.held_addresses(a);
         held.sort();
         assert_eq!(held, ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(address));
@@ -58,11 +58,11 @@ fn weights_that_come_and_go_leave_the_priority_as_computed_afresh() {
     lab.set_health(a, "nginx", Outcome::Failed);
     for round in 0..20 {
         let weight = [-20, 11, -3, 7][round % 4];
-        lab.reload(a, tracking(plain.clone(), "nginx", Some(weight)));
+        lab.reload(a, &tracking(plain.clone(), "nginx", Some(weight)));
         lab.run(secs(5));
         let expected = if weight < 0 { 100 + weight } else { 100 };
         assert_eq!(lab.status(a, "r1").priority, priority(u8::try_from(expected).unwrap()), "round {round}");
-        lab.reload(a, plain.clone());
+        lab.reload(a, &plain.clone());
         lab.run(secs(1));
         assert_eq!(lab.status(a, "r1").priority, priority(100), "round {round}");
     }
@@ -81,7 +81,7 @@ fn an_interval_is_rolled_out_host_by_host() {
             let mark = lab.mark();
             let steps = if master_first { [(a, 150), (b, 100)] } else { [(b, 100), (a, 150)] };
             for (node, raw) in steps {
-                lab.reload(node, every(raw, new));
+                lab.reload(node, &every(raw, new));
                 lab.run(secs(60));
                 assert_eq!(lab.changes_since(mark), [], "{old} to {new}, the Master first: {master_first}");
             }
@@ -95,7 +95,7 @@ fn a_router_that_a_reload_removes_resigns_first() {
     let (mut lab, _, [a, b]) = lan([150, 100], &router(1));
     lab.run(secs(10));
     let mark = lab.mark();
-    lab.reload(a, Plan::default());
+    lab.reload(a, &Plan::default());
     lab.run(secs(2));
     assert_eq!(lab.masters("r1"), [b]);
     let skew = Interval::DEFAULT.skew(Version::V3, priority(100));
@@ -107,7 +107,7 @@ fn a_router_that_a_reload_removes_resigns_first() {
 fn a_version_that_changes_is_a_new_router() {
     let (mut lab, _, [a]) = lan([150], &router(1));
     lab.run(secs(10));
-    lab.reload(a, plan([alone(150, RouterSpec { version: Version::V2, ..router(1) })]));
+    lab.reload(a, &plan([alone(150, RouterSpec { version: Version::V2, ..router(1) })]));
     assert_eq!((lab.masters("r1"), lab.holders("r1")), (vec![], vec![]));
     lab.run(secs(10));
     assert_eq!(lab.masters("r1"), [a]);
@@ -118,10 +118,10 @@ fn routers_that_join_a_group_stand_and_fall_with_it() {
     let both = plan([alone(150, router(1)), alone(150, router(2))]);
     let (mut lab, _, [a]) = lan_with([both]);
     lab.run(secs(10));
-    lab.reload(a, plan([group("site", 150, [router(1), on(9, router(2))])]));
+    lab.reload(a, &plan([group("site", 150, [router(1), on(9, router(2))])]));
     lab.run(secs(10));
     assert_eq!(lab.role(a, "r1"), Role::Backup, "the other one is on an interface that is not there");
-    lab.reload(a, plan([group("site", 150, [router(1), router(2)])]));
+    lab.reload(a, &plan([group("site", 150, [router(1), router(2)])]));
     lab.run(secs(10));
     assert_eq!((lab.masters("r1"), lab.masters("r2")), (vec![a], vec![a]));
 }
@@ -132,7 +132,7 @@ fn a_drained_group_stays_drained_over_a_reload() {
     lab.run(secs(10));
     lab.command(a, vrrpd::engine::Command::Drain { router: None, by: "root".into() });
     lab.run(secs(10));
-    lab.reload(a, plan([alone(200, router(1))]));
+    lab.reload(a, &plan([alone(200, router(1))]));
     lab.run(secs(30));
     assert_eq!(lab.masters("r1"), [b]);
 }
@@ -289,7 +289,7 @@ proptest! {
         let lans = [0, 1].map(|_| lab.add_segment(vrrpd::sim::Quality::GOOD));
         let a = lab.add_node("a", Plan::default(), &[(eth(0), lans[0]), (eth(1), lans[1])]);
         for (plan, pause) in sequence {
-            lab.reload(a, plan);
+            lab.reload(a, &plan);
             lab.run(millis(pause));
         }
         lab.stop(a);
@@ -329,7 +329,7 @@ fn a_track_that_moves_from_group_to_group_bears_on_the_new_one_only() {
     after.groups[0].candidacy.track.clear();
     after.groups[1].candidacy.track =
         vec![Attachment { track: Arc::from("nginx"), weight: Weight::Adjust { by: -30, reverse: false } }];
-    lab.reload(a, after);
+    lab.reload(a, &after);
     lab.run(secs(10));
     assert_eq!(["r1", "r2"].map(|name| lab.status(a, name).priority), [priority(150), priority(120)]);
 }
