@@ -355,7 +355,7 @@ fn spec(preempt: Preempt) -> RouterSpec {
 }
 
 fn fit(raw: u8) -> Fitness {
-    Fitness::Fit { priority: priority(raw), source: OURS, promotable: true }
+    Fitness::Fit { priority: priority(raw), source: OURS, promotion: Promotion::Allowed }
 }
 
 /// One router on a bench, without a group around it.
@@ -658,7 +658,7 @@ fn a_tie_goes_to_the_higher_address() {
         let (ours, theirs): (IpAddr, IpAddr) = (ours.parse().unwrap(), theirs.parse().unwrap());
         for (mine, other, stays) in [(ours, theirs, false), (theirs, ours, true)] {
             let mut bench = Bench::new(spec(Preempt::Never), 100);
-            let fitness = Fitness::Fit { priority: priority(100), source: mine, promotable: true };
+            let fitness = Fitness::Fit { priority: priority(100), source: mine, promotion: Promotion::Allowed };
             bench.act(Timestamp::ZERO, |router, out| router.set_fitness(fitness, out));
             bench.become_master(Timestamp::ZERO);
             bench.hear(at_millis(500), other, Standing::Holding(priority(100)), centis(200));
