@@ -9,8 +9,8 @@ use vrrpd::ids::{InterfaceName, PortId, RouterId, RouterKey};
 use vrrpd::time::Timestamp;
 use vrrpd::units::{Family, Interval, Priority, Version, VirtualAddress, Vrid};
 use vrrpd::vrrp::{
-    Action, Announcing, Auth, Cause, ChecksumChoice, Effects, Fitness, MacMode, Preempt, Role, Router, RouterSpec, Seq,
-    Unfit, Verdict, Why,
+    Action, Announcing, Auth, Cause, ChecksumChoice, Effects, Fitness, MacMode, Preempt, Promotion, Role, Router,
+    RouterSpec, Seq, Unfit, Verdict, Why,
 };
 use vrrpd::wire::Standing;
 

@@ -188,6 +188,7 @@ impl Driver {
         if self.engine.next_deadline().is_some_and(|at| at <= now) {
             self.engine.handle(Event::Tick, now, &mut self.actions);
         }
+        self.executor.renew_leases(now);
         self.execute();
         self.feed_watchdog(now);
     }
@@ -224,7 +225,11 @@ impl Driver {
 
     fn arm_timer(&mut self) {
         let feeding = self.watchdog.as_ref().map(|watchdog| watchdog.fed + watchdog.period);
-        let Some(at) = self.engine.next_deadline().into_iter().chain(feeding).min() else { return };
+        let Some(at) =
+            [self.engine.next_deadline(), self.executor.next_deadline(), feeding].into_iter().flatten().min()
+        else {
+            return;
+        };
         if self.armed == Some(at) {
             return;
         }

@@ -1,11 +1,14 @@
 //! Does what the engine asks for, in batches: adverts leave before anything else, then addresses change, then they
 //! are announced. So a takeover's first advert waits for nothing, and nobody is told of an address that is not there.
 
+use super::clock;
 use super::driver::{DriverError, watch};
+use super::leases::{self, Leases};
 use super::ports::OpenPort;
 use crate::engine::Event;
 use crate::ids::{InterfaceName, PortId, PortKey, RouterId};
 use crate::net::{Netlink, NetlinkError, Placement, ReceiveBuffers, Reconciler};
+use crate::time::Timestamp;
 use crate::units::VirtualAddress;
 use crate::vrrp::{Action, PortSpec, RouterSpec};
 use crate::wire::Packet;
@@ -18,6 +21,7 @@ use std::sync::Arc;
 pub(super) struct Executor {
     ports: BTreeMap<PortId, OpenPort>,
     netlink: Netlink,
+    leases: Leases,
     /// What is held for whom; the monitor asks it which addresses are ours.
     pub(super) reconciler: Reconciler,
 }
@@ -25,7 +29,12 @@ pub(super) struct Executor {
 impl Executor {
     /// Nothing open, nothing held.
     pub(super) fn open() -> Result<Self, DriverError> {
-        Ok(Self { ports: BTreeMap::new(), netlink: Netlink::open()?, reconciler: Reconciler::default() })
+        Ok(Self {
+            ports: BTreeMap::new(),
+            netlink: Netlink::open()?,
+            leases: Leases::default(),
+            reconciler: Reconciler::default(),
+        })
     }
 
     /// Removes addresses with our tag that nobody holds: a daemon that crashed has left them.
@@ -64,6 +73,19 @@ impl Executor {
             }
         }
         refusals
+    }
+
+    /// When addresses are to be renewed.
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        self.leases.next_deadline()
+    }
+
+    /// Marks the addresses whose lifetime is to be renewed; the next [`Executor::execute`] does it.
+    pub(super) fn renew_leases(&mut self, now: Timestamp) {
+        while let Some(renewal) = self.leases.due(now) {
+            let leased = self.reconciler.renew(renewal.lifetime, renewal.share, renewal.shares);
+            self.leases.renewed(renewal, leased, now);
+        }
     }
 
     fn open_port(&mut self, id: PortId, spec: &Arc<PortSpec>, epoll: &Epoll, refusals: &mut Vec<Event<'static>>) {
@@ -120,7 +142,11 @@ impl Executor {
     fn hold(&mut self, router: RouterId, spec: &RouterSpec, addresses: &[VirtualAddress]) {
         let Some(index) = self.index_of(&spec.key.port()) else { return };
         let interface: InterfaceName = spec.key.interface.clone();
-        let placement = Placement { interface, index, lifetime: None };
+        let lifetime = leases::lifetime(spec);
+        if let Some(lifetime) = lifetime {
+            self.leases.begin(lifetime, clock::now());
+        }
+        let placement = Placement { interface, index, lifetime };
         for &address in addresses {
             self.reconciler.hold(router, &placement, address);
         }

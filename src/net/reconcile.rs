@@ -10,6 +10,7 @@ use crate::ids::{InterfaceName, RouterId};
 use crate::units::VirtualAddress;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Where and how addresses are put.
@@ -118,14 +119,21 @@ impl Reconciler {
         (changes, subjects)
     }
 
-    /// Adds every held address that has a lifetime once more, which starts its lifetime anew. To be flushed.
-    pub fn renew(&mut self) {
+    /// Adds held addresses of this lifetime once more, which starts it anew: those in the share `share` of `shares`, so
+    /// that thousands need not be renewed in one go. To be flushed. Returns how many have this lifetime at all.
+    pub fn renew(&mut self, lifetime: Duration, share: usize, shares: usize) -> usize {
+        let mut leased = 0;
         for (key, holding) in &mut self.holdings {
-            if let (Some(_), Some(&router)) = (holding.lifetime, holding.holders.first()) {
+            let Some(&router) = holding.holders.first().filter(|_| holding.lifetime == Some(lifetime)) else {
+                continue;
+            };
+            leased += 1;
+            if last_octet(key.1) % shares == share {
                 holding.present = false;
                 self.pending.push((key.clone(), router));
             }
         }
+        leased
     }
 
     /// Whether somebody holds this address on the interface with this index.
@@ -168,6 +176,14 @@ impl Reconciler {
         kernel.change_addresses(&leftovers, &mut |position, error| refused(leftovers[position].address, error))?;
         Ok(leftovers.len())
     }
+}
+
+/// What varies most between addresses.
+fn last_octet(address: VirtualAddress) -> usize {
+    usize::from(match address.ip {
+        IpAddr::V4(ip) => ip.octets()[3],
+        IpAddr::V6(ip) => ip.octets()[15],
+    })
 }
 
 impl Holding {
@@ -330,17 +346,22 @@ mod tests {
     }
 
     #[test]
-    fn renewing_adds_only_what_has_a_lifetime() {
+    fn renewing_adds_only_what_has_that_lifetime_share_by_share() {
         let (mut reconciler, mut kernel) = (Reconciler::default(), Fake::default());
-        let leased = Placement { lifetime: Some(Duration::from_secs(3)), ..eth0(2) };
+        let lifetime = Duration::from_secs(3);
+        let leased = Placement { lifetime: Some(lifetime), ..eth0(2) };
         reconciler.hold(A, &eth0(2), ip(10));
         reconciler.hold(A, &leased, ip(11));
+        reconciler.hold(A, &leased, ip(12));
         flush(&mut reconciler, &mut kernel);
         kernel.log.clear();
-        reconciler.renew();
-        flush(&mut reconciler, &mut kernel);
         let change = Change::Add { lifetime: leased.lifetime };
-        assert_eq!(kernel.log, [AddressChange { index: 2, address: ip(11), change }]);
+        for (share, renewed) in [(0, ip(12)), (1, ip(11))] {
+            assert_eq!(reconciler.renew(lifetime, share, 2), 2);
+            flush(&mut reconciler, &mut kernel);
+            assert_eq!(std::mem::take(&mut kernel.log), [AddressChange { index: 2, address: renewed, change }]);
+        }
+        assert_eq!(reconciler.renew(Duration::from_secs(9), 0, 1), 0);
     }
 
     #[test]

@@ -80,25 +80,25 @@ impl Router {
     }
 
     pub(super) fn hold(&mut self, out: &mut Effects<'_>) {
-        if !std::mem::replace(&mut self.holding, true) {
-            self.hold_these(self.spec.held().collect(), out);
-        }
+        self.holding = true;
+        // Also where it lingered: a lease may have run out meanwhile.
+        self.hold_these(self.spec.held().collect(), out);
     }
 
     pub(super) fn hold_these(&self, addresses: Arc<[VirtualAddress]>, out: &mut Effects<'_>) {
         out.push(Action::Hold { router: self.id, spec: Arc::clone(&self.spec), addresses });
     }
 
-    /// Puts an address back that somebody else removed.
+    /// Puts an address back that somebody else removed. Not where this host was held up meanwhile: the lease ran out
+    /// so that another Master could take over.
     pub fn restore(&mut self, address: VirtualAddress, out: &mut Effects<'_>) {
-        if !self.holding || !self.spec.held().any(|held| held == address) {
+        let is_master = matches!(self.state, State::Master { .. }) && self.overslept(out.now()).is_none();
+        if !is_master || !self.spec.held().any(|held| held == address) {
             return;
         }
         self.counters.addresses_restored += 1;
         self.hold_these(Arc::new([address]), out);
-        if matches!(self.state, State::Master { .. }) {
-            self.announce_these(Arc::new([address]), out);
-        }
+        self.announce_these(Arc::new([address]), out);
         out.record(self.subject(), Cause::AddressRestored { address });
     }
 

@@ -176,7 +176,7 @@ impl Router {
     }
 
     /// By how much a Master is behind with its adverts, where that is so long that its peers may have acted meanwhile.
-    fn overslept(&self, now: Timestamp) -> Option<Duration> {
+    pub(super) fn overslept(&self, now: Timestamp) -> Option<Duration> {
         self.advert_due().map(|due| now - due).filter(|&late| late >= self.spec.interval.duration() * 2)
     }
 
