@@ -29,6 +29,7 @@ const READY: usize = 64;
 const TIMER: u64 = u64::MAX;
 const ORDERS: u64 = u64::MAX - 1;
 const NOTICES: u64 = u64::MAX - 2;
+const GUARDIAN: u64 = u64::MAX - 3;
 
 /// The protocol thread's whole state.
 pub(super) struct Driver {
@@ -102,6 +103,7 @@ impl Driver {
             self.on_ready(&ready[..count]);
             self.finish_wake();
         }
+        self.executor.keeper.goodbye(clock::now());
     }
 
     fn on_ready(&mut self, ready: &[EpollEvent]) {
@@ -116,6 +118,9 @@ impl Driver {
         }
         if is_ready(ORDERS) {
             self.on_orders();
+        }
+        if is_ready(GUARDIAN) {
+            self.executor.keeper.lose();
         }
         if is_ready(TIMER) {
             let mut expirations = [0; 8];
@@ -190,7 +195,19 @@ impl Driver {
         }
         self.executor.renew_leases(now);
         self.execute();
+        self.tend_guardian(now);
         self.feed_watchdog(now);
+    }
+
+    fn tend_guardian(&mut self, now: Timestamp) {
+        let keeper = &mut self.executor.keeper;
+        if keeper.tend(now)
+            && let Some(descriptor) = keeper.descriptor()
+            && watch(&self.epoll, descriptor, GUARDIAN).is_err()
+        {
+            keeper.lose();
+        }
+        keeper.report(now);
     }
 
     /// What the kernel refuses goes back to the engine, which may answer with more to do; a few rounds settle it.

@@ -3,6 +3,7 @@
 
 use super::clock;
 use super::driver::{DriverError, watch};
+use super::guardian::{Keeper, Voice};
 use super::leases::{self, Leases};
 use super::ports::OpenPort;
 use crate::engine::Event;
@@ -11,7 +12,7 @@ use crate::net::{Netlink, NetlinkError, Placement, ReceiveBuffers, Reconciler};
 use crate::time::Timestamp;
 use crate::units::VirtualAddress;
 use crate::vrrp::{Action, PortSpec, RouterSpec};
-use crate::wire::Packet;
+use crate::wire::{Packet, Standing};
 use nix::sys::epoll::Epoll;
 use std::collections::BTreeMap;
 use std::io;
@@ -22,6 +23,8 @@ pub(super) struct Executor {
     ports: BTreeMap<PortId, OpenPort>,
     netlink: Netlink,
     leases: Leases,
+    /// Tells the guardian what to do if this process cannot do it any more.
+    pub(super) keeper: Keeper,
     /// What is held for whom; the monitor asks it which addresses are ours.
     pub(super) reconciler: Reconciler,
 }
@@ -33,6 +36,7 @@ impl Executor {
             ports: BTreeMap::new(),
             netlink: Netlink::open()?,
             leases: Leases::default(),
+            keeper: Keeper::default(),
             reconciler: Reconciler::default(),
         })
     }
@@ -113,6 +117,7 @@ impl Executor {
                 && let Some(open) = self.ports.get_mut(port)
             {
                 open.queue_advert(action);
+                bequeath(&mut self.keeper, open, action);
             }
         }
         for open in self.ports.values_mut() {
@@ -125,6 +130,7 @@ impl Executor {
             match action {
                 Action::Hold { router, spec, addresses } => self.hold(*router, spec, addresses),
                 Action::Release { router, spec, addresses } => {
+                    self.keeper.releases(*router, addresses);
                     for &address in addresses.iter() {
                         self.reconciler.release(*router, &spec.key.interface, address);
                     }
@@ -146,6 +152,7 @@ impl Executor {
         if let Some(lifetime) = lifetime {
             self.leases.begin(lifetime, clock::now());
         }
+        self.keeper.holds(router, index, addresses);
         let placement = Placement { interface, index, lifetime };
         for &address in addresses {
             self.reconciler.hold(router, &placement, address);
@@ -166,6 +173,20 @@ impl Executor {
         }
         for open in self.ports.values_mut() {
             open.frames.flush(|router, error| refusals.push(send_failed(router, "announce an address", &error)));
+        }
+    }
+}
+
+/// Keeps the guardian's idea of a Master's resignation current.
+fn bequeath(keeper: &mut Keeper, open: &mut OpenPort, action: &Action) {
+    /// How far a guardian's sequence number is ahead: the daemon will have sent more by the time it is used.
+    const AHEAD: u32 = 1 << 20;
+    let Action::Advertise { router, spec, source, standing, checksum, sequence, .. } = action else { return };
+    match standing {
+        Standing::Resigning => keeper.falls_silent(*router),
+        Standing::Holding(_) => {
+            let voice = Voice { spec: Arc::clone(spec), source: *source, checksum: *checksum };
+            keeper.speaks(*router, &voice, || open.resignation(&voice, sequence.wrapping_add(AHEAD)));
         }
     }
 }

@@ -5,6 +5,7 @@ mod changes;
 mod clock;
 mod driver;
 mod execute;
+pub mod guardian;
 mod leases;
 mod link;
 mod log;

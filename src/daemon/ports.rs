@@ -1,11 +1,12 @@
 //! One open port: its sockets, and how adverts and announcements of its routers are put into them.
 
+use super::guardian::Voice;
 use crate::ids::RouterId;
 use crate::net::{FrameSocket, Port, PortError};
 use crate::units::VirtualAddress;
 use crate::vrrp::{Action, Auth, PortSpec, RouterSpec};
 use crate::wire::auth::{AhFlavour, AhStamp};
-use crate::wire::ip::Ipv4Header;
+use crate::wire::ip::{Ipv4Header, Ipv6Header};
 use crate::wire::{AuthField, ChecksumForm, Outgoing, Standing, arp, auth, ndp};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -73,6 +74,23 @@ impl OpenPort {
         }
     }
 
+    /// What this router's resignation would be, to each destination: whole datagrams with the index of the interface.
+    pub(super) fn resignation(&mut self, voice: &Voice, sequence: u32) -> Vec<(u32, IpAddr, Vec<u8>)> {
+        let Voice { spec, source, checksum } = voice;
+        self.addresses.clear();
+        self.addresses.extend(spec.advertised());
+        let group = [self.sockets.group()];
+        let destinations = if spec.peers.is_empty() { &group[..] } else { &spec.peers };
+        let datagram = |&destination: &IpAddr| {
+            let advert =
+                Advert { spec, source: *source, destination, standing: Standing::Resigning, checksum: *checksum };
+            let mut message = Vec::new();
+            advert.outgoing(&self.addresses).encode(&mut message);
+            (self.spec.index, destination, advert.datagram(&message, sequence))
+        };
+        destinations.iter().map(datagram).collect()
+    }
+
     /// Queues one announcement for each address.
     pub(super) fn queue_announcements(&mut self, router: RouterId, addresses: &[VirtualAddress]) {
         // Asked for each time: a bond changes its MAC address when it fails over.
@@ -114,6 +132,26 @@ impl Advert<'_> {
             destination: self.destination,
             addresses,
         }
+    }
+}
+
+impl Advert<'_> {
+    /// The message with its IP header.
+    fn datagram(&self, message: &[u8], sequence: u32) -> Vec<u8> {
+        let mut out = Vec::new();
+        match (self.source, self.destination) {
+            (IpAddr::V4(source), IpAddr::V4(to)) => {
+                let path = Path { source, to, id: identification(sequence) };
+                path.append(&self.spec.auth, sequence, message, &mut out);
+            }
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                let header = Ipv6Header { source, destination, next_header: 112, payload: message.len() };
+                out.extend_from_slice(&header.octets());
+                out.extend_from_slice(message);
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {}
+        }
+        out
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! Every part is a plain non-blocking descriptor for the thread's epoll set and a few calls that never wait.
 
+mod farewell;
 mod frames;
 mod interfaces;
 mod message;
@@ -14,6 +15,7 @@ mod port;
 mod reconcile;
 mod sys;
 
+pub use farewell::Farewell;
 pub use frames::FrameSocket;
 pub use message::{KernelAddress, LinkState};
 pub use monitor::{Monitor, Notice};

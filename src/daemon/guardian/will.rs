@@ -1,0 +1,102 @@
+//! What is to be done for a daemon that cannot do it any more.
+
+use crate::units::VirtualAddress;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What the daemon tells its guardian: one message a datagram.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub(super) enum Message {
+    /// This stands for the router from now on.
+    Will(Will),
+    /// Nothing is to be done for this router any more.
+    Revoked {
+        /// Which.
+        router: u32,
+    },
+    /// The daemon is alive.
+    Alive,
+    /// The daemon has done everything itself: go.
+    Goodbye,
+}
+
+/// What is to be done for one virtual router.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub(super) struct Will {
+    /// Which.
+    pub(super) router: u32,
+    /// While it is Master: how often its daemon speaks.
+    pub(super) pace: Option<Duration>,
+    /// While it is Master: its resignation, to each destination.
+    pub(super) resignations: Vec<Datagram>,
+    /// What it holds.
+    pub(super) addresses: Vec<Held>,
+}
+
+/// A whole IP datagram, and where it leaves.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub(super) struct Datagram {
+    /// The index of the interface.
+    pub(super) interface: u32,
+    /// Where to.
+    pub(super) destination: IpAddr,
+    /// With its header.
+    pub(super) octets: Vec<u8>,
+}
+
+/// An address on an interface.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+pub(super) struct Held {
+    /// The index of the interface.
+    pub(super) interface: u32,
+    /// The address.
+    pub(super) ip: IpAddr,
+    /// Its prefix length.
+    pub(super) prefix: u8,
+}
+
+impl Held {
+    pub(super) fn address(self) -> VirtualAddress {
+        VirtualAddress { ip: self.ip, prefix: self.prefix }
+    }
+}
+
+impl Will {
+    pub(super) fn is_empty(&self) -> bool {
+        self.resignations.is_empty() && self.addresses.is_empty()
+    }
+}
+
+impl Message {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a message has no map with other keys than strings, and no failing field")
+    }
+
+    pub(super) fn decode(octets: &[u8]) -> Option<Self> {
+        serde_json::from_slice(octets).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_arrive_as_they_were_sent() {
+        let will = Will {
+            router: 7,
+            pace: Some(Duration::from_millis(100)),
+            resignations: vec![Datagram {
+                interface: 2,
+                destination: IpAddr::from([224, 0, 0, 18]),
+                octets: vec![0x45, 0xc0],
+            }],
+            addresses: vec![Held { interface: 2, ip: IpAddr::from([192, 0, 2, 10]), prefix: 24 }],
+        };
+        for message in [Message::Will(will), Message::Revoked { router: 7 }, Message::Alive, Message::Goodbye] {
+            assert_eq!(Message::decode(&message.encode()), Some(message));
+        }
+        assert_eq!(Message::decode(b"{"), None);
+    }
+}
