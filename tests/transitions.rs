@@ -563,6 +563,14 @@ fn version_2_waits_its_own_skew_after_a_resignation() {
     assert_eq!(bench.router.next_deadline(), Some(at(1_609_375_000)));
 }
 
+/// BK-13: VRRPv2 waits by its own interval.
+#[test]
+fn version_2_learns_no_interval() {
+    let mut bench = listening(Version::V2, centis(100), 100);
+    bench.hear(at_millis(1_000), HIGHER, Standing::Holding(priority(150)), centis(1000));
+    assert_eq!(bench.router.next_deadline(), Some(at(1_000_000_000 + 3_609_375_000)));
+}
+
 /// IN-03: nothing learned survives Initialize.
 #[test]
 fn initialize_forgets_the_interval_that_was_learned() {

@@ -198,6 +198,55 @@ fn a_required_track_makes_the_master_leave_at_once() {
     assert_eq!((status.role, status.unfit), (Role::Fault, Some(Unfit::TrackFailed { track: "nginx".into() })));
 }
 
+/// A runner that loses a check must not make it look healthy for ever.
+#[test]
+fn a_check_that_never_answers_again_has_failed_and_says_so() {
+    let watched = |raw| tracking(plan([alone(raw, router(1))]), "nginx", None);
+    let (mut lab, _, [a, b]) = lan_with([watched(150), watched(100)]);
+    lab.run(secs(10));
+    let mark = lab.mark();
+    lab.set_hanging(a, "nginx", true);
+    lab.run(secs(10));
+    assert_eq!(lab.masters("r1"), [b]);
+    let said = lab.records_since(mark).iter().any(|(node, record)| {
+        matches!(&record.cause, Cause::Track { healthy: false, result } if *node == a && &**result == "no answer")
+    });
+    assert!(said, "{:?}", lab.records_since(mark));
+    lab.set_hanging(a, "nginx", false);
+    lab.run(secs(10));
+    assert_eq!(lab.masters("r1"), [a]);
+}
+
+#[test]
+fn a_required_track_without_an_answer_yet_keeps_a_host_backup_for_one_fall_period() {
+    let spec = RouterSpec { interval: Interval::from_centis(10).unwrap(), ..router(1) };
+    let mut lab = Lab::new(1);
+    let lan = lab.add_segment(vrrpd::sim::Quality::GOOD);
+    let a = lab.add_node("a", Plan::default(), &[(eth(0), lan)]);
+    lab.set_hanging(a, "nginx", true);
+    lab.reload(a, &tracking(plan([alone(150, spec)]), "nginx", None));
+    lab.run(millis(2_999));
+    assert_eq!(lab.role(a, "r1"), Role::Backup);
+    assert_eq!(lab.status(a, "r1").waits_for, [Arc::from("nginx")]);
+    lab.run(millis(2));
+    assert_eq!(lab.masters("r1"), [a]);
+}
+
+/// Masters of one port that are due within five milliseconds of each other, and within a thirty-second of their
+/// interval, keep step; others keep their own time.
+#[test]
+fn masters_that_are_due_together_share_a_wake() {
+    for (centis, apart, share) in [(100, 4, true), (100, 6, false), (10, 3, true), (10, 4, false)] {
+        let spec = |vrid| RouterSpec { interval: Interval::from_centis(centis).unwrap(), ..router(vrid) };
+        let (mut lab, _, [a]) = lan([150], &spec(1));
+        lab.run(millis(apart));
+        lab.reload(a, &plan([alone(150, spec(1)), alone(150, spec(2))]));
+        lab.run(secs(10));
+        let [first, second] = ["r1", "r2"].map(|name| lab.status(a, name).master.unwrap().heard);
+        assert_eq!(first == second, share, "{centis} cs, {apart} ms apart");
+    }
+}
+
 fn site(raw: u8) -> Plan {
     plan([group("site", raw, [router(1), on(1, router(2))])])
 }
