@@ -2,6 +2,8 @@
 //! fails. The identifiers (`BK-09`) are those of the conformance matrix: Initialize, Backup, Active (our Master), timers
 //! and preemption of RFC 9568, 6.4 and RFC 3768, 6.4.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -124,6 +126,7 @@ fn row(state: State, input: Input, modes: &'static [Mode], then: Then, actions: 
 }
 
 #[rustfmt::skip]
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn table() -> Vec<Row> {
     use Input::*;
     use State::{Held, Lingering, Listening, Master, Resigned};
@@ -270,7 +273,7 @@ fn every_row_holds() {
             let (then, timer, holds) = match row.then {
                 Then::Stays => (state, before, holding),
                 Then::Recomputes => {
-                    let begun = before.map(|due| Timestamp::from_origin(due.since_origin() - waits));
+                    let begun = before.map(|due| Timestamp::from_origin(due - (Timestamp::ZERO + waits)));
                     (state, begun.map(|begun| begun + bench.wait(row.state)), holding)
                 }
                 Then::Starts => (State::Listening, Some(now + down(bench.own(), router)), false),
@@ -375,7 +378,7 @@ impl Bench {
         let preempt = match mode {
             On => Preempt::After(Duration::ZERO),
             Off | Owner => Preempt::Never,
-            Delay => Preempt::After(Duration::from_secs(60)),
+            Delay => Preempt::After(Duration::from_mins(1)),
         };
         let mut bench = Self::new(spec(preempt), if mode == Owner { 255 } else { 100 });
         let down = Fitness::Unfit(Unfit::InterfaceDown);
@@ -560,6 +563,14 @@ fn version_2_waits_its_own_skew_after_a_resignation() {
     assert_eq!(bench.router.next_deadline(), Some(at(1_609_375_000)));
 }
 
+/// BK-13: VRRPv2 waits by its own interval.
+#[test]
+fn version_2_learns_no_interval() {
+    let mut bench = listening(Version::V2, centis(100), 100);
+    bench.hear(at_millis(1_000), HIGHER, Standing::Holding(priority(150)), centis(1000));
+    assert_eq!(bench.router.next_deadline(), Some(at(1_000_000_000 + 3_609_375_000)));
+}
+
 /// IN-03: nothing learned survives Initialize.
 #[test]
 fn initialize_forgets_the_interval_that_was_learned() {
@@ -595,7 +606,7 @@ fn a_late_wake_does_not_move_the_rhythm() {
 fn two_intervals_late_is_a_stall() {
     let late = Duration::from_secs(6);
     let mut bench = Bench::in_state(On, State::Master);
-    assert_eq!(bench.act(Timestamp::from_origin(late - Duration::from_nanos(1)), Router::on_deadline)[0], "advert");
+    assert_eq!(bench.act(at(5_999_999_999), Router::on_deadline)[0], "advert");
     let mut bench = Bench::in_state(On, State::Master);
     assert_eq!(bench.act(Timestamp::ZERO + late, Router::on_deadline), ["to Backup: Stalled"]);
     assert_eq!(bench.router.next_deadline(), Some(Timestamp::ZERO + late + bench.own().duration()));
@@ -626,7 +637,7 @@ fn the_preempt_delay_is_exact() {
         bench.hear(at_millis(millis), LOWER, Standing::Holding(priority(50)), centis(100));
         bench.router.next_deadline().unwrap()
     };
-    let down = Duration::from_nanos(3_609_375_000);
+    let down = Duration::from_micros(3_609_375);
     assert_eq!(hear(1_000), at_millis(1_000) + down);
     assert_eq!(hear(5_999), at_millis(5_999) + down, "4.999 s: still deferring");
     assert_eq!(hear(6_000), at_millis(5_999) + down, "5 s: not any more");
@@ -642,7 +653,7 @@ fn the_preempt_delay_begins_anew_after_a_higher_master() {
     bench.hear(at_millis(2_000), HIGHER, Standing::Holding(priority(150)), centis(100));
     bench.hear(at_millis(3_000), LOWER, Standing::Holding(priority(50)), centis(100));
     bench.hear(at_millis(7_000), LOWER, Standing::Holding(priority(50)), centis(100));
-    assert_eq!(bench.router.next_deadline(), Some(at_millis(7_000) + Duration::from_nanos(3_609_375_000)));
+    assert_eq!(bench.router.next_deadline(), Some(at_millis(7_000) + Duration::from_micros(3_609_375)));
 }
 
 /// AC-15: unsigned, in network byte order, over all of the address.

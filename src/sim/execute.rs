@@ -29,7 +29,7 @@ impl World {
                 self.advertise(id, &Sending { port, router, spec, source, standing, checksum });
             }
             Action::RunCheck { tracker, spec } => {
-                let Some(node) = self.nodes.get(id.0) else { return };
+                let Some(node) = self.nodes.get(id.0).filter(|node| !node.hanging.contains(&spec.name)) else { return };
                 let outcome = node.health.get(&spec.name).copied().unwrap_or(Outcome::Passed);
                 let took = node.check_time.min(spec.timeout);
                 self.answer(id, *tracker, CheckReport { outcome, result: "simulated".into(), took });

@@ -46,6 +46,7 @@ impl World {
             ports: BTreeMap::new(),
             held: BTreeSet::new(),
             health: BTreeMap::new(),
+            hanging: BTreeSet::new(),
             check_time: Duration::from_millis(5),
         });
         self.start(id);
@@ -211,6 +212,17 @@ impl World {
         self.disturb(Some(node), format!("{track} is {outcome:?}"));
         if let Some(node) = self.nodes.get_mut(node.0) {
             node.health.insert(track.into(), outcome);
+        }
+    }
+
+    /// A node's check of this name no longer answers, or does so again.
+    pub fn set_hanging(&mut self, node: NodeId, track: &str, hangs: bool) {
+        self.disturb(Some(node), format!("{track} hangs: {hangs}"));
+        let Some(node) = self.nodes.get_mut(node.0) else { return };
+        if hangs {
+            node.hanging.insert(track.into());
+        } else {
+            node.hanging.remove(track);
         }
     }
 

@@ -30,6 +30,8 @@ pub(super) struct Node {
     pub(super) held: BTreeSet<(RouterId, VirtualAddress)>,
     /// What its checks find; healthy where nothing stands.
     pub(super) health: BTreeMap<Arc<str>, Outcome>,
+    /// Checks that never answer.
+    pub(super) hanging: BTreeSet<Arc<str>>,
     /// How long its checks take.
     pub(super) check_time: Duration,
 }

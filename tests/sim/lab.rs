@@ -7,6 +7,7 @@ use std::time::Duration;
 use vrrpd::engine::{Attachment, Candidacy, Check, GroupPlan, Plan, RouterStatus, TrackerSpec, Weight};
 use vrrpd::ids::{InterfaceName, RouterKey};
 use vrrpd::sim::{NodeId, Quality, SegmentId, World};
+use vrrpd::time::Timestamp;
 use vrrpd::units::{Family, Interval, Priority, Version, VirtualAddress, Vrid};
 use vrrpd::vrrp::{Announcing, Auth, Cause, ChecksumChoice, MacMode, Preempt, Record, Role, RouterSpec, Subject, Why};
 
@@ -163,15 +164,11 @@ impl Lab {
         self.records_since(mark).iter().filter_map(change).collect()
     }
 
-    /// The moment of the first change of `node` to `role` since `mark`, counted from the world's beginning.
-    pub(crate) fn moment_of(&self, mark: usize, node: NodeId, role: Role) -> Duration {
+    /// The moment of the first change of `node` to `role` since `mark`.
+    pub(crate) fn moment_of(&self, mark: usize, node: NodeId, role: Role) -> Timestamp {
         let is_it = |record: &Record| matches!(record.cause, Cause::Transition { to, .. } if to == role);
         let found = self.records_since(mark).iter().find(|(who, record)| *who == node && is_it(record));
-        found.expect("such a change").1.at.since_origin()
-    }
-
-    pub(crate) fn now_span(&self) -> Duration {
-        self.now().since_origin()
+        found.expect("such a change").1.at
     }
 }
 

@@ -1,5 +1,7 @@
 //! The simulator's scenarios, its random runs, and the laws of reloading.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
+
 mod lab;
 mod noise;
 mod random;

@@ -51,18 +51,18 @@ fn story(noise: impl Fn(&mut Rng) -> Option<Datagram>) -> Vec<(NodeId, Role, Dur
     let [a, b] =
         [150, 100].map(|raw| lab.add_node("host", plan([alone(raw, router(1))]), &[(super::lab::eth(0), lan)]));
     let mut rng = Rng::new(7);
-    let mut noisy = |lab: &mut Lab, span: Duration| {
-        let end = lab.now_span() + span;
-        while lab.now_span() < end {
+    let mut pass = |lab: &mut Lab, span: Duration| {
+        let end = lab.now() + span;
+        while lab.now() < end {
             if let Some(datagram) = noise(&mut rng) {
                 lab.inject(lan, &datagram);
             }
             lab.run(EVERY);
         }
     };
-    noisy(&mut lab, secs(10));
+    pass(&mut lab, secs(10));
     lab.crash(a);
-    noisy(&mut lab, secs(10));
+    pass(&mut lab, secs(10));
     assert_eq!(lab.masters("r1"), [b]);
     let adverts = lab.status(b, "r1").counters.advertisements_sent;
     assert!(adverts >= 6, "a Master is not silenced: {adverts}");

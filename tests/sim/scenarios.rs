@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use vrrpd::engine::{Command, Outcome, Plan};
 use vrrpd::sim::NodeId;
+use vrrpd::time::Timestamp;
 use vrrpd::units::{Family, Interval, Version};
 use vrrpd::vrrp::{Cause, Preempt, Role, RouterSpec, Unfit, Why};
 
@@ -34,7 +35,7 @@ fn the_highest_priority_becomes_master_after_its_own_down_interval() {
     let (mut lab, _, [a, b, c]) = lan([150, 120, 100], &router(1));
     lab.run(secs(10));
     assert_eq!(lab.masters("r1"), [a]);
-    assert_eq!(lab.moment_of(0, a, Role::Master), down(150));
+    assert_eq!(lab.moment_of(0, a, Role::Master), Timestamp::ZERO + down(150));
     assert_eq!([b, c].map(|node| lab.role(node, "r1")), [Role::Backup; 2]);
     assert_eq!(lab.holders("r1"), [a]);
 }
@@ -43,7 +44,7 @@ fn the_highest_priority_becomes_master_after_its_own_down_interval() {
 fn a_crash_is_noticed_after_the_down_interval() {
     let (mut lab, _, [a, b, c]) = lan([150, 120, 100], &router(1));
     lab.run(secs(10));
-    let last_advert = lab.status(a, "r1").master.unwrap().heard.since_origin();
+    let last_advert = lab.status(a, "r1").master.unwrap().heard;
     let mark = lab.mark();
     lab.crash(a);
     lab.run(secs(5));
@@ -57,7 +58,7 @@ fn a_crash_is_noticed_after_the_down_interval() {
 fn a_graceful_stop_takes_the_skew_time_and_leaves_nothing_behind() {
     let (mut lab, _, [a, b]) = lan([150, 100], &router(1));
     lab.run(secs(10));
-    let (mark, stopped) = (lab.mark(), lab.now_span());
+    let (mark, stopped) = (lab.mark(), lab.now());
     lab.stop(a);
     lab.run(secs(5));
     let changes = lab.changes_since(mark);
@@ -85,7 +86,7 @@ fn a_preferred_host_that_returns_preempts() {
     lab.crash(a);
     lab.run(secs(10));
     assert_eq!(lab.masters("r1"), [b]);
-    let (mark, back) = (lab.mark(), lab.now_span());
+    let (mark, back) = (lab.mark(), lab.now());
     lab.start(a);
     lab.run(secs(10));
     assert_eq!(lab.masters("r1"), [a]);
@@ -116,7 +117,7 @@ fn with_a_preempt_delay_the_host_that_returns_waits_for_it() {
     lab.run(secs(10));
     lab.crash(a);
     lab.run(secs(10));
-    let (mark, back) = (lab.mark(), lab.now_span());
+    let (mark, back) = (lab.mark(), lab.now());
     lab.start(a);
     lab.run(secs(29));
     assert_eq!(lab.masters("r1"), [b]);
@@ -195,6 +196,55 @@ fn a_required_track_makes_the_master_leave_at_once() {
     assert_eq!((lab.masters("r1"), lab.holders("r1")), (vec![b], vec![b]));
     let status = lab.status(a, "r1");
     assert_eq!((status.role, status.unfit), (Role::Fault, Some(Unfit::TrackFailed { track: "nginx".into() })));
+}
+
+/// A runner that loses a check must not make it look healthy for ever.
+#[test]
+fn a_check_that_never_answers_again_has_failed_and_says_so() {
+    let watched = |raw| tracking(plan([alone(raw, router(1))]), "nginx", None);
+    let (mut lab, _, [a, b]) = lan_with([watched(150), watched(100)]);
+    lab.run(secs(10));
+    let mark = lab.mark();
+    lab.set_hanging(a, "nginx", true);
+    lab.run(secs(10));
+    assert_eq!(lab.masters("r1"), [b]);
+    let said = lab.records_since(mark).iter().any(|(node, record)| {
+        matches!(&record.cause, Cause::Track { healthy: false, result } if *node == a && &**result == "no answer")
+    });
+    assert!(said, "{:?}", lab.records_since(mark));
+    lab.set_hanging(a, "nginx", false);
+    lab.run(secs(10));
+    assert_eq!(lab.masters("r1"), [a]);
+}
+
+#[test]
+fn a_required_track_without_an_answer_yet_keeps_a_host_backup_for_one_fall_period() {
+    let spec = RouterSpec { interval: Interval::from_centis(10).unwrap(), ..router(1) };
+    let mut lab = Lab::new(1);
+    let lan = lab.add_segment(vrrpd::sim::Quality::GOOD);
+    let a = lab.add_node("a", Plan::default(), &[(eth(0), lan)]);
+    lab.set_hanging(a, "nginx", true);
+    lab.reload(a, &tracking(plan([alone(150, spec)]), "nginx", None));
+    lab.run(millis(2_999));
+    assert_eq!(lab.role(a, "r1"), Role::Backup);
+    assert_eq!(lab.status(a, "r1").waits_for, [Arc::from("nginx")]);
+    lab.run(millis(2));
+    assert_eq!(lab.masters("r1"), [a]);
+}
+
+/// Masters of one port that are due within five milliseconds of each other, and within a thirty-second of their
+/// interval, keep step; others keep their own time.
+#[test]
+fn masters_that_are_due_together_share_a_wake() {
+    for (centis, apart, share) in [(100, 4, true), (100, 6, false), (10, 3, true), (10, 4, false)] {
+        let spec = |vrid| RouterSpec { interval: Interval::from_centis(centis).unwrap(), ..router(vrid) };
+        let (mut lab, _, [a]) = lan([150], &spec(1));
+        lab.run(millis(apart));
+        lab.reload(a, &plan([alone(150, spec(1)), alone(150, spec(2))]));
+        lab.run(secs(10));
+        let [first, second] = ["r1", "r2"].map(|name| lab.status(a, name).master.unwrap().heard);
+        assert_eq!(first == second, share, "{centis} cs, {apart} ms apart");
+    }
 }
 
 fn site(raw: u8) -> Plan {
@@ -331,7 +381,7 @@ fn drained_hosts_hand_over_and_stay_backup_until_undrained() {
     lab.run(secs(60));
     assert_eq!(lab.masters("r1"), [b]);
     assert_eq!(lab.changes_since(mark)[0], (a, "r1".into(), Role::Backup, Why::Drained));
-    within(lab.moment_of(mark, b, Role::Master) - secs(10), skew(100), skew(100) + TRIP);
+    within(lab.moment_of(mark, b, Role::Master) - (Timestamp::ZERO + secs(10)), skew(100), skew(100) + TRIP);
     lab.command(a, Command::Undrain { router: None, by: "root".into() });
     lab.run(secs(10));
     assert_eq!(lab.masters("r1"), [a]);
@@ -450,11 +500,11 @@ fn version_2_fails_over_too() {
     let (mut lab, _, [a, b]) = lan([150, 100], &spec);
     lab.run(secs(20));
     assert_eq!(lab.masters("r1"), [a]);
-    let last = lab.status(a, "r1").master.unwrap().heard.since_origin();
+    let last = lab.status(a, "r1").master.unwrap().heard;
     let mark = lab.mark();
     lab.crash(a);
     lab.run(secs(20));
-    let theory = Duration::from_nanos(6_609_375_000);
+    let theory = Duration::from_micros(6_609_375);
     within(lab.moment_of(mark, b, Role::Master) - last, theory, theory + TRIP);
 }
 
