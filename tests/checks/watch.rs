@@ -161,11 +161,22 @@ impl Sleeper {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match Command::new(self.dir.path().join(&self.name)).arg("300").spawn() {
-                Ok(child) => return child,
+                Ok(child) => return self.named(child),
                 Err(error) if Instant::now() < deadline && error.raw_os_error() == Some(libc::ETXTBSY) => {}
                 Err(error) => panic!("{error}"),
             }
         }
+    }
+}
+
+impl Sleeper {
+    /// A starting program takes its name a moment after it has begun to run.
+    fn named(&self, child: Child) -> Child {
+        let comm = || fs::read_to_string(format!("/proc/{}/comm", child.id())).unwrap_or_default();
+        while !self.name.starts_with(comm().trim_end()) || comm().is_empty() {
+            std::thread::yield_now();
+        }
+        child
     }
 }
 
