@@ -46,6 +46,7 @@ impl Bench {
     }
 
     /// A shell hook; `$D` in it is the directory.
+    #[expect(clippy::unnecessary_wraps, reason = "as a set of hooks takes it")]
     fn hook(&self, code: &str) -> Option<Hook> {
         Some(self.hook_with(PATIENCE, code))
     }

@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 use vrrpd::checks::Watchers;
@@ -37,17 +37,19 @@ impl Bench {
     /// The next report must be this one.
     #[track_caller]
     pub(crate) fn tells(&mut self, tracker: u32, outcome: Outcome, result: &str) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let next = runtime.block_on(async { timeout(PATIENCE, self.reports.recv()).await });
-        let (who, report) = next.unwrap_or_else(|_| panic!("never told: {outcome:?}, {result}")).unwrap();
+        let (who, report) = self.next(PATIENCE).unwrap_or_else(|| panic!("never told: {outcome:?}, {result}"));
         assert_eq!((who, report.outcome, &*report.result), (TrackerId(tracker), outcome, result));
     }
 
     /// Nothing has been reported that a test did not ask for.
     #[track_caller]
     pub(crate) fn is_silent(&mut self) {
-        std::thread::sleep(Duration::from_millis(100));
-        assert!(self.reports.try_recv().is_err());
+        assert_eq!(self.next(Duration::from_millis(100)), None);
+    }
+
+    fn next(&mut self, patience: Duration) -> Option<(TrackerId, CheckReport)> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async { timeout(patience, self.reports.recv()).await }).ok().flatten()
     }
 }
 
@@ -130,7 +132,9 @@ fn a_file_is_followed_through_links() {
 fn a_reload_leaves_what_stays_undisturbed() {
     let (_guard, dir) = scratch();
     let file = |name: &str| Check::File(dir.join(name));
-    ["a", "b", "c"].into_iter().for_each(|name| fs::write(dir.join(name), "1").unwrap());
+    for name in ["a", "b", "c"] {
+        fs::write(dir.join(name), "1").unwrap();
+    }
     let mut bench = Bench::new(vec![file("a"), file("b")]);
     bench.tells(0, Value(1), "1");
     bench.tells(1, Value(1), "1");
@@ -152,28 +156,17 @@ pub(crate) struct Sleeper {
 impl Sleeper {
     pub(crate) fn new(name: &str) -> Self {
         let sleeper = Self { dir: tempfile::tempdir().unwrap(), name: format!("{name}{}", std::process::id()) };
-        fs::copy("/bin/sleep", sleeper.dir.path().join(&sleeper.name)).unwrap();
+        // Not copied by this process, which could not run it while a child of another test held the descriptor.
+        let copy = sleeper.dir.path().join(&sleeper.name);
+        assert!(Command::new("cp").arg("/bin/sleep").arg(copy).status().unwrap().success());
         sleeper
     }
 
+    /// Returns once it has taken its name, a moment after it has begun to run.
     pub(crate) fn start(&self) -> Child {
-        // Another test may be starting a program and hold a copy of the descriptor that this one was written through.
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match Command::new(self.dir.path().join(&self.name)).arg("300").spawn() {
-                Ok(child) => return self.named(child),
-                Err(error) if Instant::now() < deadline && error.raw_os_error() == Some(libc::ETXTBSY) => {}
-                Err(error) => panic!("{error}"),
-            }
-        }
-    }
-}
-
-impl Sleeper {
-    /// A starting program takes its name a moment after it has begun to run.
-    fn named(&self, child: Child) -> Child {
+        let child = Command::new(self.dir.path().join(&self.name)).arg("300").spawn().unwrap();
         let comm = || fs::read_to_string(format!("/proc/{}/comm", child.id())).unwrap_or_default();
-        while !self.name.starts_with(comm().trim_end()) || comm().is_empty() {
+        while comm().trim_end().is_empty() || !self.name.starts_with(comm().trim_end()) {
             std::thread::yield_now();
         }
         child
