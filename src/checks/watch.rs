@@ -30,6 +30,9 @@ use std::time::Duration;
 /// How often `/proc` is searched for a process that has not been found, where the kernel does not tell of new ones.
 const SEARCH_INTERVAL_MS: u16 = 500;
 
+/// Octets of the thread's stack: ample, and little where the daemon locks its memory.
+const STACK: usize = 256 * 1024;
+
 /// A track with its handle.
 pub type Watched = (TrackerId, Arc<TrackerSpec>);
 
@@ -53,7 +56,7 @@ impl Watchers {
             starts: Starts::new(),
             watches: BTreeMap::new(),
         };
-        thread::Builder::new().name("vrrpd-watch".into()).spawn(move || thread.run())?;
+        thread::Builder::new().name("vrrpd-watch".into()).stack_size(STACK).spawn(move || thread.run())?;
         Ok(Self { wanted: Some(send), wake })
     }
 
