@@ -3,10 +3,18 @@
 //! The engine decides when a polled check runs; a [`Runner`] runs it and reports. What the kernel tells by itself is
 //! followed by [`Watchers`]. Both report through a [`Report`] given at the start.
 
+mod arp;
+mod http;
+mod ping;
 mod runner;
 mod script;
+mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
+mod watch;
 
 pub use runner::Runner;
+pub use watch::{Watched, Watchers};
 
 use crate::engine::CheckReport;
 use crate::ids::TrackerId;

@@ -8,9 +8,8 @@ mod fifo;
 mod group;
 mod lane;
 mod notice;
-mod plan;
 
-pub use plan::{Hook, HookPlan, HookSet};
+pub use crate::config::{Hook, HookPlan, HookSet};
 
 use crate::vrrp::{Cause, Record, Subject, Why};
 use fifo::Fifo;

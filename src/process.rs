@@ -4,8 +4,9 @@
 //! environment, `/` as its directory and no descriptor but its three. When it ends, or when the future that
 //! [`run`] returned is dropped (a timeout, a reload), its whole group gets SIGKILL, so nothing it started stays behind.
 //!
-//! Its user and primary group replace the daemon's and the supplementary groups are dropped, which also drops every
-//! capability; a program that runs as root keeps root's.
+//! Another user and its primary group replace the daemon's, and the supplementary groups are dropped, which also drops
+//! every capability. A program that runs as the daemon's own user keeps its groups; one that runs as root keeps root's
+//! capabilities.
 
 mod output;
 mod user;

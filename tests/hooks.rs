@@ -46,15 +46,16 @@ impl Bench {
     }
 
     /// A shell hook; `$D` in it is the directory.
+    #[expect(clippy::unnecessary_wraps, reason = "as a set of hooks takes it")]
     fn hook(&self, code: &str) -> Option<Hook> {
-        self.limited_hook(code, PATIENCE)
+        Some(self.hook_with(PATIENCE, code))
     }
 
-    fn limited_hook(&self, code: &str, timeout: Duration) -> Option<Hook> {
+    fn hook_with(&self, timeout: Duration, code: &str) -> Hook {
         let code = format!("D={}; {code}", self.dir.path().display());
         let argv = ["/bin/sh", "-c", &code, "hook"].map(String::from).into();
         let user = if geteuid().is_root() { "nobody".into() } else { geteuid().to_string().into() };
-        Some(Hook { argv, user, timeout, keepalived_arguments: false })
+        Hook { argv, user, timeout, keepalived_arguments: false }
     }
 
     fn hooks(&self, plan: HookPlan) -> Hooks {
@@ -146,7 +147,8 @@ async fn each_state_runs_its_own_hook_then_the_one_for_every_change_then_those_f
 async fn a_hook_is_told_by_its_environment_and_its_standard_input() {
     let bench = Bench::new();
     let hook = bench.hook("cat > $D/json; tr '\\0' '\\n' < /proc/$$/environ | grep VRRPD_ | sort > $D/env");
-    let mut hooks = bench.hooks(for_all(hook));
+    let routers = BTreeMap::from([("web".into(), HookSet { on_change: hook, ..HookSet::default() })]);
+    let mut hooks = bench.hooks(HookPlan { routers, ..HookPlan::default() });
     hooks.deliver(&of("web", Some("site"), Backup, Master, Why::MasterSilent), r#"{"seq":7}"#);
     hooks.finish(PATIENCE).await;
     assert_eq!(bench.read("json"), "{\"seq\":7}\n");
@@ -235,7 +237,7 @@ async fn a_hook_that_fails_or_hangs_is_named_and_holds_up_nothing_after_it() {
     let short = Duration::from_millis(300);
     let set = HookSet {
         on_master: bench.hook("echo no route to provider >&2; exit 3"),
-        on_backup: bench.limited_hook("sleep 300", short),
+        on_backup: Some(bench.hook_with(short, "sleep 300")),
         on_fault: bench.hook("").map(|hook| Hook { argv: ["/no/such".to_owned()].into(), ..hook }),
         on_stop: None,
         on_change: bench.hook("echo $VRRPD_STATE >> $D/log"),
@@ -299,7 +301,7 @@ fn reader(bench: &Bench) -> File {
 }
 
 fn drain(reader: &mut File) -> String {
-    let (mut text, mut buffer) = (String::new(), [0; 65536]);
+    let (mut text, mut buffer) = (String::new(), [0; 4096]);
     while let Ok(read @ 1..) = reader.read(&mut buffer) {
         text.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
     }

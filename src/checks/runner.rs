@@ -1,6 +1,6 @@
 //! Runs a check when the engine says so.
 
-use super::{Finding, Report, script};
+use super::{Finding, Report, arp, http, ping, script, tcp};
 use crate::engine::{Check, CheckReport, Outcome, TrackerSpec};
 use crate::ids::TrackerId;
 use std::collections::BTreeMap;
@@ -68,6 +68,10 @@ fn too_late(limit: Duration) -> String {
 async fn find(spec: &TrackerSpec) -> Finding {
     match &spec.check {
         Check::Script { argv, user } => script::check(&spec.name, argv, user).await,
+        Check::Http(http) => http::check(http).await,
+        Check::Tcp { address, send, expect } => tcp::check(*address, send.as_deref(), expect.as_deref()).await,
+        Check::Ping(target) => ping::check(*target).await,
+        Check::Arp { address, interface } => arp::check(*address, interface).await,
         other => Err(format!("a {} track is not polled", other.kind())),
     }
 }

@@ -1,8 +1,8 @@
 //! The notices of one router or group: in order, one at a time.
 
 use super::notice::{Job, Notice};
-use super::plan::Hook;
 use super::{Tell, Trouble};
+use crate::config::Hook;
 use crate::process::{self, Program};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,6 +1,6 @@
 //! What a hook is told.
 
-use super::plan::{Hook, HookPlan, HookSet};
+use crate::config::{Hook, HookPlan, HookSet};
 use crate::units::Priority;
 use crate::vrrp::{Role, Why};
 use std::fmt;
