@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -160,12 +160,34 @@ impl Daemon {
         Command::new(vrrpctl).arg("--socket").arg(&self.socket).args(arguments).output().must("running vrrpctl")
     }
 
-    /// What `vrrpctl status --json` says.
+    /// What `vrrpctl status --json` says, from now or later.
     #[must_use]
     pub fn status(&self) -> serde_json::Value {
+        // An answer may be 20 ms old: clients that come in crowds share one.
+        std::thread::sleep(Duration::from_millis(25));
         let output = self.vrrpctl(&["status", "--json"]);
         assert!(output.status.success(), "vrrpctl status: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).must("reading the status")
+    }
+
+    /// What `vrrpctl events --json` says: one record an element, oldest first.
+    #[must_use]
+    pub fn events(&self) -> Vec<serde_json::Value> {
+        let output = self.vrrpctl(&["events", "--json"]);
+        assert!(output.status.success(), "vrrpctl events: {}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).must("reading the events");
+        text.lines().map(|line| serde_json::from_str(line).must(line)).collect()
+    }
+
+    /// Waits until the virtual router of this name is in this state, as the daemon itself says.
+    #[track_caller]
+    pub fn wait_for_state(&self, name: &str, state: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        // The control socket may not be there yet.
+        while !self.vrrpctl(&["status"]).status.success() || self.router(name)["state"] != state {
+            assert!(Instant::now() < deadline, "{name} is not {state}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// The state of the virtual router of this name.

@@ -12,8 +12,8 @@ use nix::net::if_::if_nametoindex;
 
 use crate::capture::packet_socket;
 use crate::namespace::{self, Namespace};
-use crate::netlink::{InterfaceAddress, Netlink};
-use crate::{Capture, Must, Process};
+use crate::netlink::{InterfaceAddress, Listener, Netlink};
+use crate::{Capture, Must, Notices, Process};
 
 /// Where labs keep files. Not under `/tmp`: a script that runs as another user must not lie where everybody may write.
 const DIRECTORY: &str = "/var/lib/vrrpd-labs";
@@ -214,9 +214,16 @@ impl Host {
         }
     }
 
+    /// Who put this address on an interface, as the kernel noted it (`IFA_PROTO`); 0 where nobody said.
+    #[must_use]
+    pub fn address_protocol(&self, address: IpAddr) -> Option<u8> {
+        let all = self.netlink.addresses().must("listing addresses");
+        all.iter().find(|found| found.address == address).map(|found| found.protocol)
+    }
+
     /// Puts an address on `eth0`.
     pub fn add_address(&self, address: IpAddr, prefix: u8) {
-        let address = InterfaceAddress { index: self.index(INTERFACE), address, prefix };
+        let address = InterfaceAddress { index: self.index(INTERFACE), address, prefix, protocol: 0 };
         self.netlink.add_address(&address).must(format!("adding {}", address.address));
     }
 
@@ -244,6 +251,12 @@ impl Host {
     #[must_use]
     pub fn start(&self, name: &str, command: Command) -> Process {
         Process::start(&self.namespace, command, &self.directory.join(format!("{name}.log")))
+    }
+
+    /// Hears the kernel's notices on links and addresses of this host.
+    #[must_use]
+    pub fn notices(&self) -> Notices {
+        Notices::start(Listener::open(&self.namespace).must("opening netlink"))
     }
 
     /// Captures at this host's `eth0`, both directions.

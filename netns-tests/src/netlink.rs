@@ -2,7 +2,8 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
 
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
@@ -14,6 +15,7 @@ use netlink_packet_route::link::{
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::namespace::Namespace;
 
@@ -26,6 +28,8 @@ pub(crate) struct InterfaceAddress {
     pub(crate) index: u32,
     pub(crate) address: IpAddr,
     pub(crate) prefix: u8,
+    /// Who put it there (`IFA_PROTO`); 0 where nobody said.
+    pub(crate) protocol: u8,
 }
 
 impl Netlink {
@@ -147,19 +151,54 @@ impl InterfaceAddress {
         message.header.prefix_len = self.prefix;
         message.header.index = self.index;
         message.attributes = vec![AddressAttribute::Local(self.address), AddressAttribute::Address(self.address)];
+        if self.protocol != 0 {
+            message.attributes.push(AddressAttribute::Protocol(self.protocol.into()));
+        }
         message
     }
 
     fn parse(message: &RouteNetlinkMessage) -> Option<Self> {
         let RouteNetlinkMessage::NewAddress(message) = message else { return None };
-        let local = message.attributes.iter().find_map(|attribute| match attribute {
-            AddressAttribute::Local(address) => Some(*address),
+        let protocol = message.attributes.iter().find_map(|attribute| match attribute {
+            AddressAttribute::Protocol(protocol) => Some(u8::from(*protocol)),
             _ => None,
         });
-        let plain = message.attributes.iter().find_map(|attribute| match attribute {
-            AddressAttribute::Address(address) => Some(*address),
-            _ => None,
-        });
-        Some(Self { index: message.header.index, address: local.or(plain)?, prefix: message.header.prefix_len })
+        let (index, prefix) = (message.header.index, message.header.prefix_len);
+        Some(Self { index, address: address_of(message)?, prefix, protocol: protocol.unwrap_or(0) })
+    }
+}
+
+/// The address of an interface that a message is about.
+pub(crate) fn address_of(message: &AddressMessage) -> Option<IpAddr> {
+    let local = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Local(address) => Some(*address),
+        _ => None,
+    });
+    let plain = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Address(address) => Some(*address),
+        _ => None,
+    });
+    local.or(plain)
+}
+
+/// A socket that hears of links and addresses of one namespace.
+pub(crate) struct Listener(Socket);
+
+impl Listener {
+    pub(crate) fn open(namespace: &Namespace) -> io::Result<Self> {
+        let mut socket = namespace.enter(|| Socket::new(NETLINK_ROUTE))?;
+        // RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR.
+        socket.bind(&SocketAddr::new(0, 0x1 | 0x10 | 0x100))?;
+        Ok(Self(socket))
+    }
+
+    /// What one datagram says; nothing if none comes in time.
+    pub(crate) fn wait(&self, timeout: Duration) -> io::Result<Vec<RouteNetlinkMessage>> {
+        let mut messages = Vec::new();
+        let timeout = PollTimeout::try_from(timeout).map_err(io::Error::other)?;
+        if poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], timeout)? > 0 {
+            collect(&self.0.recv_from_full()?.0, &mut messages)?;
+        }
+        Ok(messages)
     }
 }

@@ -71,13 +71,13 @@ impl RouterConfig {
         [192, 168, 100, 10].into()
     }
 
-    /// `count` routers like [`RouterConfig::web`], numbered from 1, with an address each in 10.100.0.0/16.
+    /// `count` routers like [`RouterConfig::web`], numbered from 1, with an address each in a network of its own.
     #[must_use]
     pub fn many(count: u8, priority: u8) -> Vec<Self> {
         let numbered = |vrid| Self {
             name: format!("r{vrid}"),
             vrid,
-            addresses: vec![[10, 100, 0, vrid].into()],
+            addresses: vec![[10, 100, vrid, 1].into()],
             ..Self::web(priority)
         };
         (1..=count).map(numbered).collect()

@@ -54,6 +54,15 @@ impl Process {
         tree.into_iter().map(Pid::from_raw).collect()
     }
 
+    /// Its threads of this name; the first thread has the name of the program.
+    #[must_use]
+    pub fn threads(&self, name: &str) -> Vec<Pid> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).into_iter().flatten().flatten();
+        let named =
+            tasks.filter(|task| fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name));
+        named.filter_map(|task| task.file_name().to_string_lossy().parse().ok()).map(Pid::from_raw).collect()
+    }
+
     /// Sends a signal to the process itself.
     pub fn signal(&self, signal: Signal) {
         kill(self.pid(), signal).must(format!("sending {signal}"));

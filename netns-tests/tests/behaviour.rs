@@ -12,7 +12,7 @@ use netns_tests::{
 const TENTH: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(10);
 
-against!({ keepalived: Keepalived } {
+against!({ keepalived: Keepalived, vrrpd: Vrrpd } {
     the_higher_priority_is_elected,
     a_master_speaks_as_the_rfc_says,
     a_cut_cable_is_survived_and_the_master_returns,

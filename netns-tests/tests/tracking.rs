@@ -12,7 +12,7 @@ use netns_tests::{
 const TENTH: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(20);
 
-against!({ keepalived: Keepalived } {
+against!({ keepalived: Keepalived, vrrpd: Vrrpd } {
     clients_go_on_when_nginx_is_killed,
     a_weighted_script_moves_the_address,
     a_flapping_script_moves_nothing,

@@ -11,6 +11,12 @@ pub(super) fn now() -> Timestamp {
     Timestamp::from_origin(Duration::from(time))
 }
 
+/// `CLOCK_MONOTONIC`, by which the service manager tells one reload from another.
+#[must_use]
+pub(super) fn monotonic() -> Duration {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).expect("every Linux has CLOCK_MONOTONIC").into()
+}
+
 /// The wall clock, for what people read.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the file that reads clocks")]

@@ -1,5 +1,6 @@
 //! What the process must be allowed to do, checked before anything is touched.
 
+use crate::net::keep_descriptors_from_children;
 use caps::{CapSet, Capability};
 
 /// A capability that is missing.
@@ -20,11 +21,13 @@ const NEEDED: [(Capability, &str); 2] = [
     (Capability::CAP_NET_ADMIN, "put virtual addresses on interfaces"),
 ];
 
-/// Takes ambient capabilities away, so that the programs of checks and hooks start without any. Before the first
-/// thread starts: each has its own.
+/// Takes ambient capabilities and inherited descriptors away, so that the programs of checks and hooks start without
+/// any. Before the first thread starts: each has capabilities of its own.
 pub(super) fn keep_from_children() {
     // A kernel without ambient capabilities has none to take away.
     let _ = caps::clear(None, CapSet::Ambient);
+    // Linux before 5.11 cannot; service managers and shells leave none open.
+    let _ = keep_descriptors_from_children();
 }
 
 /// Names the first capability that is missing.

@@ -163,7 +163,7 @@ impl Service {
     }
 
     async fn on_hangup(&mut self) {
-        self.notifier.reloading(clock::now());
+        self.notifier.reloading(clock::monotonic());
         let outcome = self.reload(false).await;
         for line in outcome.diagnostics.lines() {
             if outcome.ok { warn!("{line}") } else { error!("{line}") }

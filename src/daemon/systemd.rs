@@ -1,6 +1,5 @@
 //! What the service manager is told: datagrams to `NOTIFY_SOCKET` (`sd_notify(3)`), never waiting for it to read them.
 
-use crate::time::Timestamp;
 use std::env;
 use std::ffi::OsStr;
 use std::os::linux::net::SocketAddrExt;
@@ -26,9 +25,9 @@ impl Notifier {
         self.tell(&format!("READY=1\nSTATUS={}", one_line(status)));
     }
 
-    /// A reload has begun; `now` lets the manager tell it from an earlier one.
-    pub(super) fn reloading(&self, now: Timestamp) {
-        self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={}", now.since_origin().as_micros()));
+    /// A reload has begun; `monotonic`, on that clock, lets the manager tell it from an earlier one.
+    pub(super) fn reloading(&self, monotonic: Duration) {
+        self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={}", monotonic.as_micros()));
     }
 
     /// Going down on purpose.

@@ -22,4 +22,4 @@ pub use monitor::{Monitor, Notice};
 pub use netlink::{ADDRESS_PROTOCOL, AddressChange, AddressKernel, Change, Netlink, NetlinkError};
 pub use port::{Port, PortError};
 pub use reconcile::{Placement, Reconciler};
-pub use sys::{ReceiveBuffers, set_realtime};
+pub use sys::{ReceiveBuffers, keep_descriptors_from_children, set_realtime};

@@ -1,0 +1,90 @@
+//! The kernel's notices on links and addresses of one host, with the time they came.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::LinkFlags;
+
+use crate::netlink::{Listener, address_of};
+use crate::{Must, Stamp};
+
+/// What the kernel said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// An interface lost its carrier, or was set down.
+    LinkDown,
+    /// An interface is up and has a carrier.
+    LinkUp,
+    /// An address was put on an interface, or its lifetime changed.
+    Address(IpAddr),
+    /// An address was taken away.
+    AddressGone(IpAddr),
+}
+
+/// Listens until dropped.
+#[derive(Debug)]
+pub struct Notices {
+    heard: Arc<Mutex<Vec<(Stamp, Notice)>>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Notices {
+    pub(crate) fn start(listener: Listener) -> Self {
+        let (heard, stop) = (Arc::default(), Arc::default());
+        let (theirs, stopped): (Arc<Mutex<Vec<_>>>, Arc<AtomicBool>) = (Arc::clone(&heard), Arc::clone(&stop));
+        let thread = Some(std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                let messages = listener.wait(Duration::from_millis(20)).must("listening to the kernel");
+                let now = Stamp::now();
+                let notices = messages.iter().filter_map(notice).map(|notice| (now, notice));
+                theirs.lock().expect("no thread panics while it holds the notices").extend(notices);
+            }
+        }));
+        Self { heard, stop, thread }
+    }
+
+    /// All notices so far, in their order.
+    #[must_use]
+    pub fn heard(&self) -> Vec<(Stamp, Notice)> {
+        self.heard.lock().expect("no thread panics while it holds the notices").clone()
+    }
+
+    /// Waits for the first such notice at or after `start`.
+    #[track_caller]
+    pub fn wait_for(&self, wanted: Notice, start: Stamp, timeout: Duration) -> Stamp {
+        let deadline = Instant::now() + timeout;
+        loop {
+            if let Some((at, _)) = self.heard().iter().find(|(at, notice)| *at >= start && *notice == wanted) {
+                return *at;
+            }
+            assert!(Instant::now() < deadline, "not within {timeout:?}: {wanted:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Notices {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn notice(message: &RouteNetlinkMessage) -> Option<Notice> {
+    match message {
+        RouteNetlinkMessage::NewLink(link) if link.header.flags.contains(LinkFlags::Up | LinkFlags::LowerUp) => {
+            Some(Notice::LinkUp)
+        }
+        RouteNetlinkMessage::NewLink(_) => Some(Notice::LinkDown),
+        RouteNetlinkMessage::NewAddress(address) => address_of(address).map(Notice::Address),
+        RouteNetlinkMessage::DelAddress(address) => address_of(address).map(Notice::AddressGone),
+        _ => None,
+    }
+}
