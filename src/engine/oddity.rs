@@ -41,6 +41,10 @@ pub(super) enum Oddity {
         "it lists other addresses: set the same virtual_addresses on both sides, or another VRID if it is not a peer"
     )]
     AddressListDiffers,
+    #[error(
+        "it lists other addresses, and VRRPv2 takes no adverts then: set the same virtual_addresses on both sides, or another VRID if it is not a peer"
+    )]
+    AddressListRefused,
     #[error("it claims to own the addresses (priority 255), as this router does: only one can")]
     OwnerConflict,
     #[error("it has the same priority: addresses decide who is Master; set different priorities")]
@@ -63,7 +67,7 @@ impl Oddity {
             Self::FirstAddress => "first_address_errors",
             Self::IntervalZero => "interval_zero_errors",
             Self::IntervalRefused { .. } | Self::IntervalDiffers { .. } => "interval_errors",
-            Self::AddressListDiffers => "address_list_errors",
+            Self::AddressListDiffers | Self::AddressListRefused => "address_list_errors",
             Self::OwnerConflict => "owner_conflicts",
             Self::EqualPriority => "equal_priority",
         }
@@ -84,7 +88,7 @@ impl Oddity {
             Self::FirstAddress => Some(&mut counters.first_address_errors),
             Self::IntervalZero => Some(&mut counters.interval_zero_errors),
             Self::IntervalRefused { .. } | Self::IntervalDiffers { .. } => Some(&mut counters.interval_errors),
-            Self::AddressListDiffers => Some(&mut counters.address_list_errors),
+            Self::AddressListDiffers | Self::AddressListRefused => Some(&mut counters.address_list_errors),
             Self::OwnerConflict => Some(&mut counters.owner_conflicts),
         }
     }

@@ -5,7 +5,7 @@ use super::Engine;
 use super::oddity::Oddity;
 use super::warnings::warn;
 use crate::ids::{PortId, RouterId};
-use crate::units::{Family, Version, Vrid};
+use crate::units::{Family, Priority, Version, Vrid};
 use crate::vrrp::{Auth, Effects, Router};
 use crate::wire::{Advert, DecodeError, Packet, Rejection, Standing, auth};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -109,6 +109,13 @@ impl Engine {
             0 if advert.version == Version::V3 => Err(Oddity::IntervalZero),
             theirs if advert.version == Version::V2 && theirs != ours => {
                 Err(Oddity::IntervalRefused { theirs_centis: theirs, ours_centis: ours })
+            }
+            // RFC 3768, 7.1: only an owner's word on its addresses counts for more than the configuration.
+            _ if advert.version == Version::V2
+                && advert.standing != Standing::Holding(Priority::OWNER)
+                && !same_addresses(advert, &router.spec().advertised()) =>
+            {
+                Err(Oddity::AddressListRefused)
             }
             _ => Ok(()),
         }
