@@ -1,6 +1,7 @@
 //! `vrrpctl`: arguments, dispatch and exit codes. 0: done; 1: refused, or not healthy; 2: usage, or no daemon there.
 
 use super::client::{ClientError, Conversation};
+use super::import::{self, ImportArguments};
 use super::table;
 use crate::control::{Ask, Document, ReloadAnswer, RouterDocument};
 use crate::vrrp::Seq;
@@ -31,6 +32,8 @@ pub enum Command {
     Events(EventsArguments),
     /// Load the configuration anew; if the file is refused, the running one stays.
     Reload(ReloadArguments),
+    /// Print a configuration of keepalived's as one of vrrpd's, with what cannot be carried over.
+    ImportKeepalived(ImportArguments),
 }
 
 /// Arguments of `vrrpctl status`.
@@ -79,6 +82,9 @@ enum Verdict {
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Command::ImportKeepalived(wanted) = &arguments.command {
+        return import::run(wanted);
+    }
     match run(&arguments) {
         Ok(Verdict::Done) => ExitCode::SUCCESS,
         Ok(Verdict::NotHealthy) => ExitCode::from(1),
@@ -104,6 +110,8 @@ fn run(arguments: &Arguments) -> Result<Verdict, ClientError> {
         Command::Status(wanted) => status(wanted, ask(Ask::Status {})?),
         Command::Events(wanted) => events(wanted, ask(Ask::Events { since: wanted.since, follow: wanted.follow })?),
         Command::Reload(wanted) => reload(wanted, ask(Ask::Reload { dry_run: wanted.dry_run })?),
+        // Asks no daemon: it has been answered in `main`.
+        Command::ImportKeepalived(_) => Ok(Verdict::Done),
     }
 }
 

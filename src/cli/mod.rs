@@ -3,6 +3,7 @@
 pub mod check_config;
 pub mod ctl;
 pub mod daemon_args;
+pub mod import;
 
 mod client;
 mod summary;

@@ -21,6 +21,7 @@ mod hooks;
 mod host;
 mod host_checks;
 mod include;
+pub mod keepalived;
 pub mod keys;
 mod lint;
 mod reader;
