@@ -165,8 +165,7 @@ impl Driver {
         match order {
             Order::Check(tracker, report) => engine.handle(Event::Check { tracker, report }, now, actions),
             Order::Command(command, reply) => {
-                engine.handle(Event::Command(command), now, actions);
-                let _ = reply.send(());
+                let _ = reply.send(engine.command(&command, now, actions));
             }
             Order::Reconfigure { plan, changes, reply } => {
                 engine.reconfigure(&plan, changes, now, actions);

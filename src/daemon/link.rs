@@ -1,6 +1,6 @@
 //! The two bounded channels between the protocol thread and the service side. Neither ever waits for the other.
 
-use crate::engine::{CheckReport, Command, Plan, Snapshot, TrackerSpec};
+use crate::engine::{CheckReport, Command, CommandRefused, Plan, Snapshot, TrackerSpec};
 use crate::ids::TrackerId;
 use crate::vrrp::Record;
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -22,8 +22,8 @@ const NEWS: usize = 8192;
 pub(super) enum Order {
     /// A check has an outcome.
     Check(TrackerId, CheckReport),
-    /// An operator's command; the answer says that it was taken.
-    Command(Command, oneshot::Sender<()>),
+    /// An operator's command; the answer names the routers it was about, or says why nothing was done.
+    Command(Command, oneshot::Sender<Result<Vec<Arc<str>>, CommandRefused>>),
     /// A new plan; the answer is its generation.
     Reconfigure {
         /// What to run.

@@ -5,6 +5,7 @@ mod changes;
 mod clock;
 mod driver;
 mod execute;
+mod journal;
 mod leases;
 mod link;
 mod log;
@@ -12,11 +13,12 @@ mod ports;
 mod privileges;
 mod service;
 mod signals;
+mod state;
 mod systemd;
 
 use crate::checks::Runner;
 use crate::config::{self, Context, LoadError, Loaded, SystemHost};
-use crate::control::{self, BindError, History, Limits, Listener};
+use crate::control::{self, BindError, History, Keeper, Limits, Listener};
 use crate::engine::{CheckReport, Engine};
 use crate::hooks::{Hooks, Trouble};
 use crate::ids::TrackerId;
@@ -74,15 +76,19 @@ fn start(path: &Path) -> Result<End, StartError> {
     privileges::check()?;
     privileges::keep_from_children();
     let listener = Listener::bind(&daemon.control_socket, &daemon.control_group)?;
-    log::start(daemon.log_level, daemon.log_format)?;
+    let verbosity = log::start(daemon.log_level, daemon.log_format)?;
+    let directory = state::directory(&daemon.state_directory, path);
+    let (keeper, restored) = Keeper::start(&directory, Arc::new(|complaint| warn!("{complaint}")));
+    let mut engine = Engine::new(0);
+    let drains = state::restore_drains(&mut engine, restored.drains);
     let signals = signals::listen()?;
     let Channels { orders, desk, news, dropped } = channels()?;
-    let driver = Driver::new(Engine::new(0), desk)?;
+    let driver = Driver::new(engine, desk)?;
     let protocol = spawn_protocol(driver, daemon.realtime_priority)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
     let end = runtime.block_on(async {
         let (backend, requests) = mpsc::channel(64);
-        let history = History::after_seq(0);
+        let history = History::restored(restored.entries);
         tokio::spawn(control::serve(listener, backend, history.clone(), Limits::default()));
         let plan = Arc::new(plan);
         let generation = take_first_plan(&orders, Arc::clone(&plan)).await;
@@ -100,6 +106,9 @@ fn start(path: &Path) -> Result<End, StartError> {
             history,
             in_force,
             started,
+            keeper,
+            drains,
+            verbosity,
         };
         service.notifier.ready("running");
         service.run().await
