@@ -17,11 +17,11 @@ use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 use vrrpd::control::{About, BindError, History, Limits, Listener, ReloadOutcome, Request, Status, WallClock, serve};
-use vrrpd::engine::{MasterStatus, RouterStatus, Snapshot};
+use vrrpd::engine::{Drain, MasterStatus, RouterStatus, Snapshot};
 use vrrpd::ids::{InterfaceName, RouterKey};
 use vrrpd::time::Timestamp;
 use vrrpd::units::{Family, Interval, Priority, Version, VirtualAddress, Vrid};
-use vrrpd::vrrp::{Cause, MacMode, Record, Role, RouterCounters, Subject, Unfit, Why};
+use vrrpd::vrrp::{Cause, Evidence, MacMode, Preempt, Record, Role, RouterCounters, Subject, Unfit, Why};
 
 const NOBODY: u32 = 65534;
 
@@ -105,6 +105,56 @@ fn reload_prints_what_came_of_it() {
 }
 
 #[test]
+fn draining_says_who_is_master_and_who_asked() {
+    let daemon = Played::new().start();
+    let said = succeeds(&daemon.ctl(&["drain", "web", "--for", "30m"]));
+    assert_eq!(said, "web: drained until 1970-01-01T00:30:00.000Z; Master is 192.0.2.1\n");
+    let table = succeeds(&daemon.ctl(&["status", "web"]));
+    assert!(
+        table.contains("BACKUP drained") && table.contains("drained by root (uid 0) for another 30m 0s"),
+        "{table}"
+    );
+    let explained = succeeds(&daemon.ctl(&["explain", "web"]));
+    assert!(explained.contains("web is BACKUP (drained: maintenance)"), "{explained}");
+    succeeds(&daemon.ctl(&["status", "--check"]));
+    assert_eq!(succeeds(&daemon.ctl(&["undrain", "web"])), "web: stands in the election\n");
+    let json: serde_json::Value = serde_json::from_str(&succeeds(&daemon.ctl(&["status", "--json"]))).unwrap();
+    assert_eq!(
+        (&json["virtual_routers"][0]["drained"], &json["virtual_routers"][0]["drain"]),
+        (&false.into(), &serde_json::Value::Null)
+    );
+    assert_eq!(succeeds(&daemon.ctl(&["drain"])).lines().count(), 2, "all of them");
+}
+
+#[test]
+fn draining_is_refused_where_nobody_took_over() {
+    let mut played = Played::new();
+    played.takes_over = false;
+    fails(&played.start().ctl(&["drain", "db"]), 1, "nobody took over, so it is Master again");
+}
+
+#[test]
+fn of_several_names_all_must_exist() {
+    let daemon = Played::new().start();
+    fails(&daemon.ctl(&["drain", "web", "wbe"]), 1, "no virtual router or sync group is called");
+    let json: serde_json::Value = serde_json::from_str(&succeeds(&daemon.ctl(&["status", "--json"]))).unwrap();
+    assert_eq!(json["virtual_routers"][0]["drained"], false, "nothing was done");
+    fails(&daemon.ctl(&["drain", "web", "--for", "soon"]), 2, "--for");
+}
+
+#[test]
+fn explaining_an_unknown_router_names_the_known_ones() {
+    fails(&Played::new().start().ctl(&["explain", "wbe"]), 1, "no virtual router is called wbe: there are web, db");
+}
+
+#[test]
+fn the_level_of_the_log_changes() {
+    let daemon = Played::new().start();
+    assert_eq!(succeeds(&daemon.ctl(&["log-level", "debug"])), "log level: debug\n");
+    fails(&daemon.ctl(&["log-level", "loud"]), 2, "trace");
+}
+
+#[test]
 fn the_socket_is_for_root_and_its_group() {
     let daemon = Played::new().start();
     let socket = fs::metadata(&daemon.socket).unwrap();
@@ -119,7 +169,10 @@ fn whoever_can_connect_may_read_but_not_change() {
     let daemon = Played::new().start();
     fs::set_permissions(&daemon.socket, Permissions::from_mode(0o666)).unwrap();
     succeeds(&daemon.ctl_as(NOBODY, NOBODY, &["status"]));
-    fails(&daemon.ctl_as(NOBODY, NOBODY, &["reload"]), 1, "this needs root or membership of the group daemon");
+    for change in [&["reload"][..], &["drain"], &["undrain", "web"], &["log-level", "info"]] {
+        fails(&daemon.ctl_as(NOBODY, NOBODY, change), 1, "this needs root or membership of the group daemon");
+    }
+    succeeds(&daemon.ctl_as(NOBODY, NOBODY, &["explain", "web"]));
     succeeds(&daemon.ctl_as(NOBODY, 1, &["reload"]));
     succeeds(&daemon.ctl_as(1, NOBODY, &["reload"]));
 }
@@ -230,6 +283,7 @@ fn a_hundred_questions_at_once_are_few_for_the_engine() {
 struct Played {
     routers: Vec<RouterStatus>,
     reload: ReloadOutcome,
+    takes_over: bool,
 }
 
 /// A played daemon that serves its socket from a thread.
@@ -245,10 +299,14 @@ struct Serving {
 impl Played {
     fn new() -> Self {
         let reload = ReloadOutcome { ok: true, ..ReloadOutcome::default() };
-        Self { routers: vec![router("web", 51, Role::Backup), router("db", 52, Role::Master)], reload }
+        Self {
+            routers: vec![router("web", 51, Role::Backup), router("db", 52, Role::Master)],
+            reload,
+            takes_over: true,
+        }
     }
 
-    fn start(self) -> Serving {
+    fn start(mut self) -> Serving {
         let dir = TempDir::new().unwrap();
         // Others must be able to reach the socket, and a copy of vrrpctl.
         fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
@@ -274,15 +332,36 @@ impl Played {
         Serving { dir, socket, history, asked, stop: Some(stop), thread: Some(thread) }
     }
 
-    async fn answer(&self, mut requests: mpsc::Receiver<Request>, asked: &AtomicUsize) {
+    /// As the engine does, but whether somebody takes over is decided beforehand.
+    fn obey(&mut self, command: vrrpd::engine::Command) -> Result<Vec<Arc<str>>, String> {
+        let (name, drain) = match command {
+            vrrpd::engine::Command::Drain { router, by, until, .. } => {
+                let until = until.map(|span| Timestamp::ZERO + span);
+                (router, Some(Drain { by, since: Timestamp::ZERO, until, handing_over: false }))
+            }
+            vrrpd::engine::Command::Undrain { router, .. } => (router, None),
+        };
+        let meant = |router: &&mut RouterStatus| name.as_ref().is_none_or(|name| router.name == *name);
+        let mut done = Vec::new();
+        for router in self.routers.iter_mut().filter(meant) {
+            router.drain = drain.clone().filter(|_| self.takes_over);
+            done.push(Arc::clone(&router.name));
+        }
+        if done.is_empty() { Err("no virtual router or sync group is called that".to_owned()) } else { Ok(done) }
+    }
+
+    async fn answer(&mut self, mut requests: mpsc::Receiver<Request>, asked: &AtomicUsize) {
         while let Some(request) = requests.recv().await {
             match request {
                 Request::Status(reply) => {
                     asked.fetch_add(1, Ordering::Relaxed);
                     let _ = reply.send(self.status());
                 }
-                Request::Command { reply, .. } => {
-                    let _ = reply.send(Err("not in this play".to_owned()));
+                Request::Command { command, reply } => {
+                    let _ = reply.send(self.obey(command));
+                }
+                Request::LogLevel { level, reply } => {
+                    let _ = reply.send(Ok(level));
                 }
                 Request::Reload { reply, .. } => {
                     let _ = reply.send(self.reload.clone());
@@ -376,7 +455,10 @@ fn router(name: &str, vrid: u8, role: Role) -> RouterStatus {
         mac: MacMode::Interface,
         group: None,
         blocked_by: None,
-        drained: false,
+        drain: None,
+        preempt: Preempt::Never,
+        evidence: Evidence::default(),
+        warnings: Vec::new(),
         waits_for: Vec::new(),
         tracks: Vec::new(),
         counters: RouterCounters::default(),

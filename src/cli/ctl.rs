@@ -1,80 +1,22 @@
 //! `vrrpctl`: arguments, dispatch and exit codes. 0: done; 1: refused, or not healthy; 2: usage, or no daemon there.
 
+use super::arguments::{Arguments, Command, EventsArguments, ReloadArguments, StatusArguments};
 use super::client::{ClientError, Conversation};
-use super::import::{self, ImportArguments};
+use super::drain::{drain, undrain};
+use super::import;
 use super::table;
-use crate::control::{Ask, Document, ReloadAnswer, RouterDocument};
+use crate::control::{Ask, Document, Done, Explanation, ReloadAnswer, RouterDocument};
 use crate::vrrp::Seq;
-use clap::{Args, Parser, Subcommand};
+use clap::Parser;
 use serde::Deserialize;
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
-
-/// Shows and steers a running vrrpd.
-#[derive(Debug, Parser)]
-#[command(name = "vrrpctl", version, about, long_about = None)]
-pub struct Arguments {
-    /// Which daemon to talk to.
-    #[arg(long, global = true, value_name = "PATH", default_value = "/run/vrrpd/control.sock")]
-    pub socket: PathBuf,
-    /// What to do.
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-/// What `vrrpctl` can do.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Show the state of everything, and for each router that is not Master: why not.
-    Status(StatusArguments),
-    /// Show the history: every change with its reason.
-    Events(EventsArguments),
-    /// Load the configuration anew; if the file is refused, the running one stays.
-    Reload(ReloadArguments),
-    /// Print a configuration of keepalived's as one of vrrpd's, with what cannot be carried over.
-    ImportKeepalived(ImportArguments),
-}
-
-/// Arguments of `vrrpctl status`.
-#[derive(Args, Debug)]
-pub struct StatusArguments {
-    /// Only this virtual router.
-    pub router: Option<String>,
-    /// As JSON (schema 1).
-    #[arg(long)]
-    pub json: bool,
-    /// Exit with 1 unless every router is Master or a Backup that could take over.
-    #[arg(long)]
-    pub check: bool,
-}
-
-/// Arguments of `vrrpctl events`.
-#[derive(Args, Debug)]
-pub struct EventsArguments {
-    /// Go on with each new record as it comes.
-    #[arg(long, short)]
-    pub follow: bool,
-    /// Only records after number N.
-    #[arg(long, value_name = "N")]
-    pub since: Option<Seq>,
-    /// As JSON, one record a line.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `vrrpctl reload`.
-#[derive(Args, Debug)]
-pub struct ReloadArguments {
-    /// Only say what would change.
-    #[arg(long)]
-    pub dry_run: bool,
-}
 
 /// What the exit code says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Verdict {
+pub(super) enum Verdict {
     Done,
+    /// Refused, or not healthy.
     NotHealthy,
 }
 
@@ -109,6 +51,18 @@ fn run(arguments: &Arguments) -> Result<Verdict, ClientError> {
     match &arguments.command {
         Command::Status(wanted) => status(wanted, ask(Ask::Status {})?),
         Command::Events(wanted) => events(wanted, ask(Ask::Events { since: wanted.since, follow: wanted.follow })?),
+        Command::Explain { router } => {
+            let Explanation { text } = ask(Ask::Explain { router: router.clone() })?.answer()?;
+            print(&text)?;
+            Ok(Verdict::Done)
+        }
+        Command::Drain(wanted) => drain(&arguments.socket, wanted),
+        Command::Undrain { routers } => undrain(&arguments.socket, routers),
+        Command::LogLevel { level } => {
+            let Done { done } = ask(Ask::LogLevel { level: level.clone() })?.answer()?;
+            print(&format!("log level: {}\n", done.join(", ")))?;
+            Ok(Verdict::Done)
+        }
         Command::Reload(wanted) => reload(wanted, ask(Ask::Reload { dry_run: wanted.dry_run })?),
         // Asks no daemon: it has been answered in `main`.
         Command::ImportKeepalived(_) => Ok(Verdict::Done),
@@ -206,7 +160,7 @@ fn reload(wanted: &ReloadArguments, mut conversation: Conversation) -> Result<Ve
 }
 
 /// Writes at once, with colours only where somebody can see them (a terminal, and `NO_COLOR` not set).
-fn print(text: &str) -> Result<(), ClientError> {
+pub(super) fn print(text: &str) -> Result<(), ClientError> {
     let mut out = anstream::stdout();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(ClientError::Output)
 }

@@ -1,10 +1,12 @@
 //! The command lines: what operators type, and what they read back.
 
+pub mod arguments;
 pub mod check_config;
 pub mod ctl;
 pub mod daemon_args;
 pub mod import;
 
 mod client;
+mod drain;
 mod summary;
 mod table;

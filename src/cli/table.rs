@@ -1,9 +1,8 @@
 //! The status as a table for people: at most 100 columns wide.
 
-use crate::control::{Document, RouterDocument, TrackDocument, one_line};
+use crate::control::{Document, RouterDocument, TrackDocument, one_line, span};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write;
-use std::time::Duration;
 
 /// What a terminal window of ordinary size shows without wrapping.
 const WIDTH: usize = 100;
@@ -55,7 +54,7 @@ pub(super) fn status(document: &Document) -> String {
         let groups = document.sync_groups.iter().map(|group| Row {
             cells: vec![
                 Cell::plain(&group.name),
-                state(&group.state, false),
+                state(&group.state, group.drained),
                 Cell::plain(group.priority.to_string()),
                 Cell::plain(group.members.join(", ")),
             ],
@@ -87,6 +86,10 @@ fn router(router: &RouterDocument, now: &str) -> Row {
         format!("{}->{}", router.base_priority, router.priority)
     };
     let mut notes = vec![format!("{}: {}", router.reason, held(router))];
+    for warning in &router.warnings {
+        let lasts = age(&warning.since, now);
+        notes.push(format!("WARNING {} from {} for {lasts}: {}", warning.name, warning.from, warning.detail));
+    }
     notes.extend(router.why_not_master.iter().map(|why| format!("not Master: {why}")));
     Row {
         cells: vec![
@@ -112,6 +115,8 @@ fn held(router: &RouterDocument) -> String {
 
 fn state(state: &str, drained: bool) -> Cell {
     match state {
+        // Maintenance is not a fault, whatever fails meanwhile.
+        "FAULT" if drained => Cell::coloured("drained", AnsiColor::Cyan),
         _ if drained => Cell::coloured(format!("{state} drained"), AnsiColor::Cyan),
         "MASTER" => Cell::coloured(state, AnsiColor::Green),
         "BACKUP" => Cell::coloured(state, AnsiColor::Blue),
@@ -214,21 +219,11 @@ fn age(since: &str, now: &str) -> String {
     span(now.duration_since(since).unwrap_or_default())
 }
 
-fn span(span: Duration) -> String {
-    let seconds = span.as_secs();
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match () {
-        () if days > 0 => format!("{days}d {}h", hours % 24),
-        () if hours > 0 => format!("{hours}h {}m", minutes % 60),
-        () if minutes > 0 => format!("{minutes}m {}s", seconds % 60),
-        () => format!("{:.1}s", span.as_secs_f64()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::time::Duration;
 
     fn document(name: &str, interface: &str, master: &str) -> Document {
         serde_json::from_value(json!({

@@ -45,6 +45,14 @@ pub enum LogLevel {
     Trace,
 }
 
+impl LogLevel {
+    /// By its name in the configuration.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        LEVELS.into_iter().find(|(known, _)| *known == name).map(|(_, level)| level)
+    }
+}
+
 /// Forms of a log line.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum LogFormat {

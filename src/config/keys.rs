@@ -202,12 +202,6 @@ pub const UNSUPPORTED: &[Unsupported] = &[
         value: "\"hmac\"",
         until_then: "leave authentication out of a version 3 router",
     },
-    Unsupported {
-        section: "daemon",
-        key: "log_format",
-        value: "\"json\"",
-        until_then: "leave it out, or write log_format = \"text\"",
-    },
 ];
 
 /// What keepalived's users would write, and what it is called here.

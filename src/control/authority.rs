@@ -27,6 +27,13 @@ impl Authority {
         spawn_blocking(move || is_member(&group, uid, gid)).await.unwrap_or(false)
     }
 
+    /// Who the peer is, for the history: `alice (uid 1000)`.
+    pub(super) async fn name(peer: UCred) -> Arc<str> {
+        let uid = Uid::from_raw(peer.uid());
+        let named = spawn_blocking(move || User::from_uid(uid).ok().flatten()).await.ok().flatten();
+        named.map_or_else(|| format!("uid {uid}"), |user| format!("{} (uid {uid})", user.name)).into()
+    }
+
     /// What to tell whom it does not allow.
     pub(super) fn refusal(&self, peer: UCred) -> String {
         format!(

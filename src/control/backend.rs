@@ -3,6 +3,7 @@
 use super::wall::WallClock;
 use crate::engine::{Command, Snapshot};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::{mpsc, oneshot};
 
@@ -14,11 +15,18 @@ pub type Backend = mpsc::Sender<Request>;
 pub enum Request {
     /// The state of everything.
     Status(oneshot::Sender<Status>),
-    /// An operator's command for the engine; the answer is what was done, or why it was refused.
+    /// An operator's command for the engine; the answer is whom it was about, or why it was refused.
     Command {
         /// What to do.
         command: Command,
         /// What came of it.
+        reply: oneshot::Sender<Result<Vec<Arc<str>>, String>>,
+    },
+    /// Log more or less from now on.
+    LogLevel {
+        /// The least important level that is logged, by its name in the configuration.
+        level: String,
+        /// What is in force now, or why not.
         reply: oneshot::Sender<Result<String, String>>,
     },
     /// Read the configuration again.

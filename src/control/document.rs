@@ -90,6 +90,12 @@ pub struct RouterDocument {
     pub why_not_master: Option<String>,
     /// Whether an operator drained it.
     pub drained: bool,
+    /// The drain, where it is.
+    #[serde(default)]
+    pub drain: Option<DrainDocument>,
+    /// What is odd about its peers right now.
+    #[serde(default)]
+    pub warnings: Vec<WarningDocument>,
     /// Tracks that must be healthy before it may take over, and are not.
     pub waits_for: Vec<String>,
     /// When its next timer fires, in milliseconds from now.
@@ -97,15 +103,42 @@ pub struct RouterDocument {
 }
 
 impl RouterDocument {
-    /// Whether it is Master, or a Backup that could take over. A drained Backup is maintenance, not a failure.
+    /// Whether it is Master, or a Backup that could take over. A drained one is maintenance, whatever its state.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         match self.state.as_str() {
+            _ if self.drained => true,
             "MASTER" => true,
-            "BACKUP" => self.drained || (self.blocked_by.is_none() && self.waits_for.is_empty()),
+            "BACKUP" => self.blocked_by.is_none() && self.waits_for.is_empty(),
             _ => false,
         }
     }
+}
+
+/// A drain in force.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct DrainDocument {
+    /// Who asked.
+    pub by: String,
+    /// Since when.
+    pub since: String,
+    /// When it ends by itself; null where it does not.
+    pub until: Option<String>,
+    /// It has resigned, and waits for another Master to be heard.
+    pub handing_over: bool,
+}
+
+/// A warning in force.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct WarningDocument {
+    /// A name that stays: `split_brain`, `owner_conflicts`, ...
+    pub name: String,
+    /// The address of the other router.
+    pub from: String,
+    /// Since when.
+    pub since: String,
+    /// In words, with what to do.
+    pub detail: String,
 }
 
 /// The Master of a virtual router.
@@ -141,6 +174,9 @@ pub struct GroupDocument {
     pub name: String,
     /// Labels of its members.
     pub members: Vec<String>,
+    /// Whether an operator drained it.
+    #[serde(default)]
+    pub drained: bool,
     /// `MASTER` when all members are.
     pub state: String,
     /// Its effective priority.

@@ -46,12 +46,22 @@ struct Ring {
 
 impl History {
     /// How many records are kept in memory.
-    pub const KEPT: usize = 1000;
+    pub const KEPT: usize = 10_000;
 
     /// An empty history whose next record has the number `newest + 1`.
     #[must_use]
     pub fn after_seq(newest: Seq) -> Self {
         let ring = Mutex::new(Ring { entries: VecDeque::new(), newest });
+        Self(Arc::new(Shared { ring, newest: watch::Sender::new(newest) }))
+    }
+
+    /// A history that goes on from these entries of earlier runs, oldest first.
+    #[must_use]
+    pub fn restored(entries: Vec<Entry>) -> Self {
+        let newest = entries.last().map_or(0, |entry| entry.seq);
+        let mut entries = VecDeque::from(entries);
+        entries.drain(..entries.len().saturating_sub(Self::KEPT));
+        let ring = Mutex::new(Ring { entries, newest });
         Self(Arc::new(Shared { ring, newest: watch::Sender::new(newest) }))
     }
 
@@ -75,7 +85,8 @@ impl History {
     pub fn after(&self, seen: Seq, limit: usize) -> Page {
         let ring = self.ring();
         let oldest = ring.entries.front().map_or(ring.newest + 1, |entry| entry.seq);
-        let entries = ring.entries.iter().filter(|entry| entry.seq > seen).take(limit).cloned().collect();
+        let from = ring.entries.partition_point(|entry| entry.seq <= seen);
+        let entries = ring.entries.range(from..).take(limit).cloned().collect();
         Page { entries, lost: oldest.saturating_sub(seen.saturating_add(1)) }
     }
 
@@ -147,6 +158,16 @@ mod tests {
         let history = filled(2, 41);
         assert_eq!(numbers(&history.after(41, 10)), [42, 43]);
         assert_eq!(*history.newest().borrow(), 43);
+    }
+
+    #[test]
+    fn earlier_runs_are_read_on_from() {
+        let earlier = filled(History::KEPT, 500).after(0, usize::MAX).entries;
+        let history = History::restored([filled(3, 0).after(0, 9).entries, earlier].concat());
+        history.append(&record(Cause::Priority { from: priority(100), to: priority(80) }), &clock());
+        let page = history.after(0, 1);
+        assert_eq!((numbers(&page), page.lost), (vec![502], 501), "the oldest gave way");
+        assert_eq!(*history.newest().borrow(), 501 + History::KEPT as Seq);
     }
 
     #[test]

@@ -6,7 +6,11 @@
 mod authority;
 mod backend;
 mod document;
+mod drains;
+mod explain;
 mod history;
+mod journal;
+mod keeper;
 mod listener;
 mod protocol;
 mod record;
@@ -19,14 +23,17 @@ mod words;
 
 pub use backend::{About, Backend, ReloadOutcome, Request, Status};
 pub use document::{
-    AttachedTrack, ConfigDocument, Document, GroupDocument, InterfaceDocument, MasterDocument, RouterDocument,
-    TrackDocument,
+    AttachedTrack, ConfigDocument, Document, DrainDocument, GroupDocument, InterfaceDocument, MasterDocument,
+    RouterDocument, TrackDocument, WarningDocument,
 };
+pub use drains::{SavedDrain, SavedDrains};
+pub use explain::explain;
 pub use history::{Entry, History, Page};
+pub use keeper::{Complaint, Keeper, Restored};
 pub use listener::{BindError, Listener};
-pub use protocol::{Ask, EventsEnd, Refusal, ReloadAnswer};
+pub use protocol::{Ask, Done, EventsEnd, Explanation, Refusal, ReloadAnswer};
 pub use record::Rendering;
 pub use server::{Limits, serve};
 pub use status::document;
 pub use wall::{WallClock, rfc3339};
-pub use words::{one_line, seconds, why_not_master};
+pub use words::{one_line, seconds, span, why_not_master};

@@ -18,6 +18,34 @@ pub enum Ask {
         #[serde(default)]
         follow: bool,
     },
+    /// One router in words; answered by an [`Explanation`].
+    Explain {
+        /// Its label.
+        router: String,
+    },
+    /// Hand over and stay Backup; answered by a [`Done`].
+    Drain {
+        /// The label of a router or sync group; all where it is left out.
+        #[serde(default)]
+        router: Option<String>,
+        /// For how many milliseconds; until it is undrained where it is left out.
+        #[serde(default)]
+        for_ms: Option<u64>,
+        /// Also where nobody takes over.
+        #[serde(default)]
+        force: bool,
+    },
+    /// Stand in the election again; answered by a [`Done`].
+    Undrain {
+        /// The label of a router or sync group; all where it is left out.
+        #[serde(default)]
+        router: Option<String>,
+    },
+    /// Log more or less from now on, until the next start; answered by a [`Done`].
+    LogLevel {
+        /// `error`, `warn`, `info`, `debug` or `trace`.
+        level: String,
+    },
     /// Load the configuration anew; answered by a [`ReloadAnswer`].
     Reload {
         /// Only say what would change.
@@ -31,8 +59,8 @@ impl Ask {
     #[must_use]
     pub const fn changes_something(&self) -> bool {
         match self {
-            Self::Status {} | Self::Events { .. } => false,
-            Self::Reload { .. } => true,
+            Self::Status {} | Self::Events { .. } | Self::Explain { .. } => false,
+            Self::Reload { .. } | Self::Drain { .. } | Self::Undrain { .. } | Self::LogLevel { .. } => true,
         }
     }
 }
@@ -60,4 +88,18 @@ pub struct ReloadAnswer {
     pub diagnostics: String,
     /// What changed, or would change.
     pub changes: Vec<String>,
+}
+
+/// One router in words.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Explanation {
+    /// Lines for people.
+    pub text: String,
+}
+
+/// What a command was carried out for.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Done {
+    /// The labels of routers, or what is in force now.
+    pub done: Vec<String>,
 }

@@ -19,13 +19,13 @@ impl Rendering {
     /// Renders `record` under the number `seq` (the history's, which goes on over restarts).
     #[must_use]
     pub fn new(record: &Record, seq: Seq, clock: &WallClock) -> Self {
-        let text = sentence(record);
+        let text = sentence(record, clock);
         let mut object = Map::new();
         object.insert("seq".to_owned(), json!(seq));
         object.insert("time".to_owned(), json!(clock.rfc3339(record.at)));
         object.insert("boottime_s".to_owned(), json!(record.at.since_origin().as_secs_f64()));
         extend(&mut object, subject(&record.subject));
-        extend(&mut object, cause(&record.cause));
+        extend(&mut object, cause(&record.cause, clock));
         object.insert("text".to_owned(), json!(text));
         Self { json: Value::Object(object).to_string(), text }
     }
@@ -49,7 +49,7 @@ fn subject(subject: &Subject) -> Value {
     }
 }
 
-fn cause(cause: &Cause) -> Value {
+fn cause(cause: &Cause, clock: &WallClock) -> Value {
     match cause {
         Cause::Transition { from, to, why, priority, evidence } => json!({
             "event": "transition", "from": from, "to": to, "reason": why, "priority": priority,
@@ -70,7 +70,10 @@ fn cause(cause: &Cause) -> Value {
         Cause::Reasserted { other, lasted } => {
             json!({"event": "reasserted", "other": other, "lasted_s": lasted.as_secs_f64()})
         }
-        Cause::Drain { on, by } => json!({"event": if *on { "drained" } else { "undrained" }, "by": by}),
+        Cause::Drain { on, by, until } => json!({
+            "event": if *on { "drained" } else { "undrained" }, "by": by,
+            "until": until.map(|until| clock.rfc3339(until)),
+        }),
     }
 }
 
@@ -83,18 +86,18 @@ fn seen(evidence: &Evidence) -> Value {
     })
 }
 
-fn sentence(record: &Record) -> String {
+fn sentence(record: &Record, clock: &WallClock) -> String {
     let (name, group) = match &record.subject {
         Subject::Daemon => (None, None),
         Subject::Router { name, group, .. } => (Some(name.to_string()), group.as_deref()),
         Subject::Track { name } => (Some(format!("track {name}")), None),
         Subject::Interface { name } => (Some(format!("interface {name}")), None),
     };
-    let what = happened(&record.cause, group);
+    let what = happened(&record.cause, group, clock);
     words::one_line(&name.map_or_else(|| what.clone(), |name| format!("{name}: {what}")))
 }
 
-fn happened(cause: &Cause, group: Option<&str>) -> String {
+fn happened(cause: &Cause, group: Option<&str>, clock: &WallClock) -> String {
     match cause {
         Cause::Transition { from, to, why, priority, evidence } => {
             format!("{} -> {}: {}", from.name(), to.name(), words::because(*why, evidence, *priority, group))
@@ -116,8 +119,11 @@ fn happened(cause: &Cause, group: Option<&str>) -> String {
         Cause::Reasserted { other, lasted } => {
             format!("announced its addresses again: {other} was Master too for {}", words::seconds(*lasted))
         }
-        Cause::Drain { on: true, by } => format!("drained by {by}"),
-        Cause::Drain { on: false, by } => format!("undrained by {by}"),
+        Cause::Drain { on: true, by, until: Some(until) } => {
+            format!("drained by {by} until {}", clock.rfc3339(*until))
+        }
+        Cause::Drain { on: true, by, until: None } => format!("drained by {by}"),
+        Cause::Drain { on: false, by, .. } => format!("undrained by {by}"),
     }
 }
 
@@ -146,7 +152,10 @@ mod tests {
     }
 
     fn transition(to: Role, why: Why, evidence: Evidence) -> String {
-        sentence(&record(Cause::Transition { from: Role::Backup, to, why, priority: Some(priority(80)), evidence }))
+        sentence(
+            &record(Cause::Transition { from: Role::Backup, to, why, priority: Some(priority(80)), evidence }),
+            &clock(),
+        )
     }
 
     #[test]
@@ -228,10 +237,14 @@ mod tests {
                 Cause::Reasserted { other: [192, 0, 2, 1].into(), lasted: Duration::from_millis(1_250) },
                 "web: announced its addresses again: 192.0.2.1 was Master too for 1.250 s",
             ),
-            (Cause::Drain { on: true, by: "root (uid 0)".into() }, "web: drained by root (uid 0)"),
-            (Cause::Drain { on: false, by: "root (uid 0)".into() }, "web: undrained by root (uid 0)"),
+            (Cause::Drain { on: true, by: "root (uid 0)".into(), until: None }, "web: drained by root (uid 0)"),
+            (
+                Cause::Drain { on: true, by: "root (uid 0)".into(), until: Some(at(1_800_000)) },
+                "web: drained by root (uid 0) until 2026-01-01T00:30:00.000Z",
+            ),
+            (Cause::Drain { on: false, by: "root (uid 0)".into(), until: None }, "web: undrained by root (uid 0)"),
         ] {
-            assert_eq!(sentence(&record(cause)), expected);
+            assert_eq!(sentence(&record(cause), &clock()), expected);
         }
     }
 

@@ -4,14 +4,16 @@
 use super::authority::Authority;
 use super::backend::{Backend, ReloadOutcome, Request};
 use super::document::Document;
+use super::explain::explain;
 use super::history::History;
 use super::listener::Listener;
-use super::protocol::{Ask, EventsEnd, Refusal, ReloadAnswer};
+use super::protocol::{Ask, Done, EventsEnd, Explanation, Refusal, ReloadAnswer};
 use super::status;
+use crate::engine::Command;
 use crate::vrrp::Seq;
 use serde::Serialize;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -31,6 +33,8 @@ pub struct Limits {
     pub patience: Duration,
     /// How long the daemon may take for an answer; a reload may have to look up users.
     pub answer: Duration,
+    /// Different statuses held in memory at once, of which each may be megabytes. However many clients do not read.
+    pub statuses: usize,
     /// A status younger than this is shown again: however many ask, the protocol thread is asked 50 times a second.
     pub freshness: Duration,
 }
@@ -42,6 +46,7 @@ impl Default for Limits {
             line: 64 * 1024,
             patience: Duration::from_secs(5),
             answer: Duration::from_secs(30),
+            statuses: 8,
             freshness: Duration::from_millis(20),
         }
     }
@@ -54,7 +59,7 @@ const PAGE: usize = 64;
 pub async fn serve(listener: Listener, backend: Backend, history: History, limits: Limits) -> io::Result<()> {
     let accepting = listener.accepting()?;
     let authority = Authority::new(listener.group().0);
-    let desk = Arc::new(Desk { backend, history, limits, authority, recent: Mutex::new(None) });
+    let desk = Arc::new(Desk { backend, history, limits, authority, recent: Mutex::default() });
     let mut clients = JoinSet::new();
     loop {
         tokio::select! {
@@ -85,7 +90,36 @@ struct Desk {
     history: History,
     limits: Limits,
     authority: Authority,
-    recent: Mutex<Option<(Instant, Arc<[u8]>)>>,
+    recent: Mutex<Recent>,
+}
+
+/// The last status, and how many older ones are still on their way to clients.
+#[derive(Debug, Default)]
+struct Recent {
+    last: Option<(Instant, Arc<[u8]>)>,
+    on_their_way: Vec<Weak<[u8]>>,
+}
+
+impl Recent {
+    /// The last status where it is fresh. It is shown again although it is not where too many others, of megabytes
+    /// perhaps, are held for clients that do not read; those are let go after [`Limits::patience`].
+    fn usable(&mut self, limits: Limits) -> Option<Arc<[u8]>> {
+        self.on_their_way.retain(|status| status.strong_count() > 0);
+        let (taken, status) = self.last.as_ref()?;
+        let crowded = self.on_their_way.len() >= limits.statuses && taken.elapsed() < limits.patience;
+        (taken.elapsed() < limits.freshness || crowded).then(|| Arc::clone(status))
+    }
+
+    fn keep(&mut self, status: Arc<[u8]>) -> Arc<[u8]> {
+        self.on_their_way.push(Arc::downgrade(&status));
+        self.last = Some((Instant::now(), Arc::clone(&status)));
+        status
+    }
+
+    /// Something was changed: the next one who asks wants to see it.
+    fn forget(&mut self) {
+        self.last = None;
+    }
 }
 
 /// Why a client is let go.
@@ -129,6 +163,27 @@ impl Desk {
                     self.send(write, &status).await?;
                 }
                 Ask::Events { since, follow } => self.events(since, follow, &mut read, write).await?,
+                Ask::Explain { router } => {
+                    let status = self.request(Request::Status).await?;
+                    let text = explain(&status, &router).map_err(Farewell::Refused)?;
+                    self.send(write, &line(&Explanation { text })).await?;
+                }
+                Ask::Drain { router, for_ms, force } => {
+                    let (router, by) = (router.map(Into::into), Authority::name(peer).await);
+                    let until = for_ms.map(Duration::from_millis);
+                    let done = self.command(Command::Drain { router, by, until, force }).await?;
+                    self.send(write, &line(&done)).await?;
+                }
+                Ask::Undrain { router } => {
+                    let (router, by) = (router.map(Into::into), Authority::name(peer).await);
+                    let done = self.command(Command::Undrain { router, by }).await?;
+                    self.send(write, &line(&done)).await?;
+                }
+                Ask::LogLevel { level } => {
+                    let set = self.request(|reply| Request::LogLevel { level, reply }).await?;
+                    let done = Done { done: vec![set.map_err(Farewell::Refused)?] };
+                    self.send(write, &line(&done)).await?;
+                }
                 Ask::Reload { dry_run } => {
                     let answer = self.reload(dry_run).await?;
                     self.send(write, &line(&answer)).await?;
@@ -155,21 +210,24 @@ impl Desk {
     /// The status, at most [`Limits::freshness`] old. Clients that come meanwhile wait for the same one.
     async fn status(&self) -> Result<Arc<[u8]>, Farewell> {
         let mut recent = self.recent.lock().await;
-        if let Some((taken, status)) = &*recent
-            && taken.elapsed() < self.limits.freshness
-        {
-            return Ok(Arc::clone(status));
+        if let Some(status) = recent.usable(self.limits) {
+            return Ok(status);
         }
         let document: Document = status::document(&self.request(Request::Status).await?);
-        let status: Arc<[u8]> = line(&document).into();
-        *recent = Some((Instant::now(), Arc::clone(&status)));
-        Ok(status)
+        Ok(recent.keep(line(&document).into()))
+    }
+
+    async fn command(&self, command: Command) -> Result<Done, Farewell> {
+        let routers = self.request(|reply| Request::Command { command, reply }).await?;
+        self.recent.lock().await.forget();
+        let done = routers.map_err(Farewell::Refused)?;
+        Ok(Done { done: done.iter().map(ToString::to_string).collect() })
     }
 
     async fn reload(&self, dry_run: bool) -> Result<ReloadAnswer, Farewell> {
         let ReloadOutcome { ok, diagnostics, changes } =
             self.request(|reply| Request::Reload { dry_run, reply }).await?;
-        *self.recent.lock().await = None;
+        self.recent.lock().await.forget();
         Ok(ReloadAnswer { ok, diagnostics, changes })
     }
 

@@ -2,12 +2,14 @@
 
 use super::backend::{About, Status};
 use super::document::{
-    AttachedTrack, ConfigDocument, Document, GroupDocument, InterfaceDocument, MasterDocument, RouterDocument,
-    TrackDocument,
+    AttachedTrack, ConfigDocument, Document, DrainDocument, GroupDocument, InterfaceDocument, MasterDocument,
+    RouterDocument, TrackDocument, WarningDocument,
 };
 use super::wall::{WallClock, rfc3339};
 use super::words;
-use crate::engine::{AttachedStatus, GroupStatus, InterfaceStatus, MasterStatus, RouterStatus, TrackerStatus};
+use crate::engine::{
+    AttachedStatus, Drain, GroupStatus, InterfaceStatus, MasterStatus, RouterStatus, TrackerStatus, WarningStatus,
+};
 use crate::time::Timestamp;
 use crate::units::{Interval, VirtualAddress};
 use crate::vrrp::MacMode;
@@ -28,7 +30,7 @@ pub fn document(status: &Status) -> Document {
         time: clock.rfc3339(snapshot.at),
         config: config(about),
         virtual_routers: snapshot.routers.iter().map(|one| router(one, snapshot.at, clock)).collect(),
-        sync_groups: snapshot.groups.iter().map(group).collect(),
+        sync_groups: snapshot.groups.iter().map(|one| group(one, &snapshot.routers)).collect(),
         tracks: snapshot.trackers.iter().map(|one| track(one, clock)).collect(),
         interfaces: snapshot.interfaces.iter().map(interface).collect(),
     }
@@ -67,7 +69,9 @@ fn router(router: &RouterStatus, now: Timestamp, clock: &WallClock) -> RouterDoc
         counters: by_name(&router.counters),
         unfit: router.unfit.as_ref().map(words::unfit),
         why_not_master: words::why_not_master(router, now),
-        drained: router.drained,
+        drained: router.drain.is_some(),
+        drain: router.drain.as_ref().map(|one| drain(one, clock)),
+        warnings: router.warnings.iter().map(|one| warning(one, clock)).collect(),
         waits_for: router.waits_for.iter().map(ToString::to_string).collect(),
         deadline_in_ms: router.deadline.map(|deadline| millis(deadline - now)),
     }
@@ -91,8 +95,28 @@ fn attached(track: &AttachedStatus) -> AttachedTrack {
     }
 }
 
-fn group(group: &GroupStatus) -> GroupDocument {
+fn drain(drain: &Drain, clock: &WallClock) -> DrainDocument {
+    DrainDocument {
+        by: drain.by.to_string(),
+        since: clock.rfc3339(drain.since),
+        until: drain.until.map(|until| clock.rfc3339(until)),
+        handing_over: drain.handing_over,
+    }
+}
+
+fn warning(warning: &WarningStatus, clock: &WallClock) -> WarningDocument {
+    WarningDocument {
+        name: warning.name.to_owned(),
+        from: warning.from.to_string(),
+        since: clock.rfc3339(warning.since),
+        detail: warning.detail.to_string(),
+    }
+}
+
+fn group(group: &GroupStatus, routers: &[RouterStatus]) -> GroupDocument {
+    let of_group = |router: &&RouterStatus| router.group.as_ref() == Some(&group.name);
     GroupDocument {
+        drained: routers.iter().filter(of_group).any(|router| router.drain.is_some()),
         name: group.name.to_string(),
         members: group.members.iter().map(ToString::to_string).collect(),
         state: group.role.name().to_owned(),
@@ -159,7 +183,7 @@ mod tests {
         for (name, expected) in [("advertisements_sent", 0), ("advertisements_received", 7), ("checksum_errors", 0)] {
             assert_eq!(counters[name], expected, "{name}");
         }
-        for addition in ["unfit", "why_not_master", "drained", "waits_for", "deadline_in_ms"] {
+        for addition in ["unfit", "why_not_master", "drained", "drain", "warnings", "waits_for", "deadline_in_ms"] {
             assert!(router.remove(addition).is_some(), "{addition}");
         }
         for name in ["ip_ttl_errors", "version_errors", "vrid_errors", "filtered"] {
@@ -188,7 +212,7 @@ mod tests {
         );
         let top = ["schema", "version", "pid", "started", "sync_groups"].map(|name| value[name].clone());
         let group = json!([{"name": "site", "members": ["web", "web6"], "state": "BACKUP", "priority": 80,
-                            "blocked_by": null}]);
+                            "drained": false, "blocked_by": null}]);
         let version = Value::from(env!("CARGO_PKG_VERSION"));
         assert_eq!(top, [json!(1), version, json!(1234), json!("2026-01-01T00:00:00.000Z"), group]);
     }

@@ -3,12 +3,13 @@
 use super::backend::{About, Status};
 use super::wall::WallClock;
 use crate::engine::{
-    AttachedStatus, GroupStatus, InterfaceStatus, MasterStatus, PortCounters, RouterStatus, Snapshot, TrackerStatus,
+    AttachedStatus, Drain, GroupStatus, InterfaceStatus, MasterStatus, PortCounters, RouterStatus, Snapshot,
+    TrackerStatus,
 };
 use crate::ids::{InterfaceName, RouterKey};
 use crate::time::Timestamp;
 use crate::units::{Family, Interval, Priority, Version, VirtualAddress, Vrid};
-use crate::vrrp::{Cause, MacMode, Record, Role, RouterCounters, Subject, Why};
+use crate::vrrp::{Cause, Evidence, MacMode, Preempt, Record, Role, RouterCounters, Subject, Why};
 use std::time::Duration;
 
 pub(super) fn at(millis: u64) -> Timestamp {
@@ -58,7 +59,15 @@ pub(super) fn backup() -> RouterStatus {
         mac: MacMode::Interface,
         group: None,
         blocked_by: None,
-        drained: false,
+        drain: None,
+        preempt: Preempt::After(Duration::ZERO),
+        evidence: Evidence {
+            heard_from: Some([192, 168, 100, 1].into()),
+            heard_priority: Some(priority(150)),
+            heard_ago: Some(Duration::ZERO),
+            unfit: None,
+        },
+        warnings: Vec::new(),
         waits_for: Vec::new(),
         tracks: vec![AttachedStatus {
             name: "nginx".into(),
@@ -68,6 +77,11 @@ pub(super) fn backup() -> RouterStatus {
         }],
         counters: RouterCounters { active_transitions: 1, advertisements_received: 7, ..RouterCounters::default() },
     }
+}
+
+/// For half an hour from 10 s after the origin.
+pub(super) fn drain(handing_over: bool) -> Drain {
+    Drain { by: "root (uid 0)".into(), since: at(5_000), until: Some(at(1_810_000)), handing_over }
 }
 
 /// The same router as Master.

@@ -1,6 +1,6 @@
 //! What the core's reasons say in English: one place for status, explanations, the log and the history.
 
-use crate::engine::RouterStatus;
+use crate::engine::{Drain, RouterStatus};
 use crate::time::Timestamp;
 use crate::units::Priority;
 use crate::vrrp::{Evidence, Role, Unfit, Why};
@@ -11,6 +11,19 @@ use std::time::Duration;
 #[must_use]
 pub fn seconds(span: Duration) -> String {
     format!("{:.3} s", span.as_secs_f64())
+}
+
+/// A span in its two greatest units: `3h 12m`.
+#[must_use]
+pub fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match () {
+        () if days > 0 => format!("{days}d {}h", hours % 24),
+        () if hours > 0 => format!("{hours}h {}m", minutes % 60),
+        () if minutes > 0 => format!("{minutes}m {}s", seconds % 60),
+        () => format!("{:.1}s", span.as_secs_f64()),
+    }
 }
 
 /// Text from outside (what a check printed, say) as it may go to a terminal or a log: on one line, and without
@@ -78,11 +91,11 @@ pub fn why_not_master(router: &RouterStatus, now: Timestamp) -> Option<String> {
     if router.role == Role::Master {
         return None;
     }
+    if let Some(drain) = &router.drain {
+        return Some(drained(router, drain, now));
+    }
     if let Some(cause) = &router.unfit {
         return Some(unfit(cause));
-    }
-    if router.drained {
-        return Some(format!("an operator drained it (vrrpctl undrain {} lets it stand again)", router.name));
     }
     if let Some(member) = &router.blocked_by {
         let group = router.group.as_deref().unwrap_or("its group");
@@ -95,6 +108,16 @@ pub fn why_not_master(router: &RouterStatus, now: Timestamp) -> Option<String> {
         Some(master) => other_master(router, master.address, master.priority, now),
         None => takes_over(router, now, "no Master heard yet"),
     })
+}
+
+fn drained(router: &RouterStatus, drain: &Drain, now: Timestamp) -> String {
+    let Drain { by, until, handing_over, .. } = drain;
+    if *handing_over {
+        return format!("drained by {by}; it has resigned, and keeps its addresses until another Master is heard");
+    }
+    let span = until.map(|until| format!(" for another {}", span(until - now))).unwrap_or_default();
+    let besides = router.unfit.as_ref().map(|cause| format!("; besides, {}", unfit(cause))).unwrap_or_default();
+    format!("drained by {by}{span}: maintenance (vrrpctl undrain {} ends it){besides}", router.name)
 }
 
 fn other_master(router: &RouterStatus, address: IpAddr, priority: Option<Priority>, now: Timestamp) -> String {
@@ -117,7 +140,7 @@ fn takes_over(router: &RouterStatus, now: Timestamp, because: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{at, backup, master, priority};
+    use super::super::testing::{at, backup, drain, master, priority};
     use super::*;
     use crate::engine::MasterStatus;
 
@@ -164,8 +187,17 @@ mod tests {
             ),
             (RouterStatus { master: None, deadline: None, ..backup() }, "no Master heard yet"),
             (
-                RouterStatus { drained: true, ..backup() },
-                "an operator drained it (vrrpctl undrain web lets it stand again)",
+                RouterStatus { drain: Some(drain(false)), ..backup() },
+                "drained by root (uid 0) for another 30m 0s: maintenance (vrrpctl undrain web ends it)",
+            ),
+            (
+                RouterStatus { drain: Some(drain(true)), ..backup() },
+                "drained by root (uid 0); it has resigned, and keeps its addresses until another Master is heard",
+            ),
+            (
+                RouterStatus { drain: Some(drain(false)), unfit: Some(Unfit::InterfaceDown), ..backup() },
+                "drained by root (uid 0) for another 30m 0s: maintenance (vrrpctl undrain web ends it); \
+                 besides, its interface is down or has no carrier",
             ),
             (
                 RouterStatus { blocked_by: Some("web6".into()), group: Some("site".into()), ..backup() },

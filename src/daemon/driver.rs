@@ -5,7 +5,7 @@
 
 use super::clock;
 use super::execute::Executor;
-use super::link::{Desk, News, Order};
+use super::link::{Configured, Desk, News, Order};
 use super::systemd::{Notifier, watchdog_period};
 use crate::engine::{Engine, Event};
 use crate::ids::PortId;
@@ -170,12 +170,11 @@ impl Driver {
         match order {
             Order::Check(tracker, report) => engine.handle(Event::Check { tracker, report }, now, actions),
             Order::Command(command, reply) => {
-                engine.handle(Event::Command(command), now, actions);
-                let _ = reply.send(());
+                let _ = reply.send(engine.command(&command, now, actions));
             }
             Order::Reconfigure { plan, changes, reply } => {
                 engine.reconfigure(&plan, changes, now, actions);
-                let _ = reply.send(engine.generation());
+                let _ = reply.send(Configured { generation: engine.generation(), trackers: engine.trackers() });
             }
             Order::Snapshot(reply) => {
                 let _ = reply.send(engine.snapshot(now));

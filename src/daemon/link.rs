@@ -1,6 +1,6 @@
 //! The two bounded channels between the protocol thread and the service side. Neither ever waits for the other.
 
-use crate::engine::{CheckReport, Command, Plan, Snapshot, TrackerSpec};
+use crate::engine::{CheckReport, Command, CommandRefused, Plan, Snapshot, TrackerSpec};
 use crate::ids::TrackerId;
 use crate::vrrp::Record;
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -22,21 +22,30 @@ const NEWS: usize = 8192;
 pub(super) enum Order {
     /// A check has an outcome.
     Check(TrackerId, CheckReport),
-    /// An operator's command; the answer says that it was taken.
-    Command(Command, oneshot::Sender<()>),
-    /// A new plan; the answer is its generation.
+    /// An operator's command; the answer names the routers it was about, or says why nothing was done.
+    Command(Command, oneshot::Sender<Result<Vec<Arc<str>>, CommandRefused>>),
+    /// A new plan; the answer says what became of it.
     Reconfigure {
         /// What to run.
         plan: Arc<Plan>,
         /// What is different, in words.
         changes: Vec<String>,
-        /// The generation.
-        reply: oneshot::Sender<u64>,
+        /// What the service side has to know of it.
+        reply: oneshot::Sender<Configured>,
     },
     /// The state of everything.
     Snapshot(oneshot::Sender<Snapshot>),
     /// Leave: resign, release, and end the thread.
     Stop,
+}
+
+/// A plan that is in force.
+#[derive(Debug)]
+pub(super) struct Configured {
+    /// Its number, from 1.
+    pub(super) generation: u64,
+    /// Its tracks with their handles.
+    pub(super) trackers: Vec<(TrackerId, Arc<TrackerSpec>)>,
 }
 
 /// What the protocol thread tells.

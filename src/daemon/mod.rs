@@ -6,6 +6,7 @@ mod clock;
 mod driver;
 mod execute;
 pub mod guardian;
+mod journal;
 mod leases;
 mod link;
 mod log;
@@ -13,17 +14,18 @@ mod ports;
 mod privileges;
 mod service;
 mod signals;
+mod state;
 mod systemd;
 
-use crate::checks::Runner;
+use crate::checks::{Runner, Watchers};
 use crate::config::{self, Context, LoadError, Loaded, SystemHost};
-use crate::control::{self, BindError, History, Limits, Listener};
-use crate::engine::{CheckReport, Engine};
+use crate::control::{self, BindError, History, Keeper, Limits, Listener};
+use crate::engine::{CheckReport, Engine, Plan};
 use crate::hooks::{Hooks, Trouble};
 use crate::ids::TrackerId;
 use crate::net::set_realtime;
 use driver::{Driver, DriverError};
-use link::{Channels, Order, Orders, channels};
+use link::{Channels, Configured, Order, Orders, channels};
 use privileges::MissingCapability;
 use service::{End, InForce, Service};
 use std::io;
@@ -33,6 +35,9 @@ use std::sync::Arc;
 use systemd::Notifier;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
+
+/// Programs being started and names being looked up at once. A lookup that hangs takes one until it gives up.
+const PROGRAM_STARTS: usize = 64;
 
 /// Why the daemon could not start.
 #[derive(Debug, thiserror::Error)]
@@ -73,24 +78,38 @@ fn start(path: &Path) -> Result<End, StartError> {
     let Loaded { daemon, plan, hooks, warnings } = config::load(path, &Context::run(&SystemHost))?;
     eprint!("{warnings}");
     privileges::check()?;
-    privileges::keep_from_children();
     let listener = Listener::bind(&daemon.control_socket, &daemon.control_group)?;
-    log::start(daemon.log_level, daemon.log_format)?;
+    let verbosity = log::start(daemon.log_level, daemon.log_format)?;
+    let directory = state::directory(&daemon.state_directory, path);
+    let (keeper, restored) = Keeper::start(&directory, Arc::new(|complaint| warn!("{complaint}")));
+    let mut engine = Engine::new(0);
+    let drains = state::restore_drains(&mut engine, restored.drains);
     let signals = signals::listen()?;
     let Channels { orders, desk, news, dropped } = channels()?;
-    let driver = Driver::new(Engine::new(0), desk)?;
+    let driver = Driver::new(engine, desk)?;
     let protocol = spawn_protocol(driver, daemon.realtime_priority)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
+    // The protocol thread keeps what it has, for the guardian that it starts.
+    privileges::keep_from_children();
+    let report = report_to(orders.clone());
+    let watchers = Watchers::start(Arc::clone(&report))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(PROGRAM_STARTS)
+        .thread_stack_size(256 << 10)
+        .build()?;
     let end = runtime.block_on(async {
         let (backend, requests) = mpsc::channel(64);
-        let history = History::after_seq(0);
+        let history = History::restored(restored.entries);
         tokio::spawn(control::serve(listener, backend, history.clone(), Limits::default()));
         let plan = Arc::new(plan);
-        let generation = take_first_plan(&orders, Arc::clone(&plan)).await;
-        let in_force = InForce { path: path.to_owned(), plan, generation, loaded: started };
-        let report = report_to(orders.clone());
+        let configured = take_first_plan(&orders, Arc::clone(&plan)).await;
+        let in_force = InForce { path: path.to_owned(), plan, generation: configured.generation, loaded: started };
+        let trackers = service::ids(&configured.trackers);
+        watchers.watch(configured.trackers);
         let service = Service {
             runner: Runner::new(report),
+            watchers,
+            trackers,
             hooks: Hooks::new(hooks.clone(), hooks.fifo.clone(), Arc::new(|trouble: Trouble| warn!("{trouble}"))),
             notifier: Notifier::from_environment(),
             orders,
@@ -101,6 +120,9 @@ fn start(path: &Path) -> Result<End, StartError> {
             history,
             in_force,
             started,
+            keeper,
+            drains,
+            verbosity,
         };
         service.notifier.ready("running");
         service.run().await
@@ -122,13 +144,14 @@ fn spawn_protocol(driver: Driver, realtime: Option<u8>) -> io::Result<std::threa
     })
 }
 
-async fn take_first_plan(orders: &Orders, plan: Arc<crate::engine::Plan>) -> u64 {
-    let (reply, generation) = oneshot::channel();
-    let order = Order::Reconfigure { plan, changes: Vec::new(), reply };
-    if orders.send(order).is_err() {
-        return 0;
+/// The channel is empty and the protocol thread has just started: nothing but its end can keep it from answering.
+async fn take_first_plan(orders: &Orders, plan: Arc<Plan>) -> Configured {
+    let (reply, configured) = oneshot::channel();
+    let unanswered = || Configured { generation: 0, trackers: Vec::new() };
+    match orders.send(Order::Reconfigure { plan, changes: Vec::new(), reply }) {
+        Ok(()) => configured.await.unwrap_or_else(|_| unanswered()),
+        Err(_) => unanswered(),
     }
-    generation.await.unwrap_or(0)
 }
 
 /// Hands the outcomes of checks to the protocol thread.

@@ -4,14 +4,18 @@
 use super::changes;
 use super::clock;
 use super::link::{News, Order, Orders};
+use super::log::Verbosity;
 use super::signals::Signal;
+use super::state;
 use super::systemd::Notifier;
-use crate::checks::Runner;
+use crate::checks::{Runner, Watched, Watchers};
 use crate::config::{self, Context, LoadError, Loaded, SystemHost};
-use crate::control::{About, Entry, History, ReloadOutcome, Request, Status, WallClock};
+use crate::control::{About, History, Keeper, ReloadOutcome, Request, SavedDrains, Status, WallClock};
 use crate::engine::{Command, Plan};
 use crate::hooks::Hooks;
-use crate::vrrp::{Cause, Record};
+use crate::ids::TrackerId;
+use crate::vrrp::{Cause, Record, Subject};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +25,9 @@ use tracing::{error, info, warn};
 
 /// How long the hooks of the last changes may take when the daemon stops.
 const LAST_HOOKS: Duration = Duration::from_secs(10);
+
+/// How long the disk may take for the last records.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// The configuration in force.
 pub(super) struct InForce {
@@ -48,6 +55,10 @@ pub(super) struct Service {
     pub(super) signals: mpsc::Receiver<Signal>,
     /// Runs polled checks.
     pub(super) runner: Runner,
+    /// Follows what the kernel reports.
+    pub(super) watchers: Watchers,
+    /// The tracks of the configuration in force.
+    pub(super) trackers: BTreeSet<TrackerId>,
     /// Runs notify scripts.
     pub(super) hooks: Hooks,
     /// Keeps the records.
@@ -58,6 +69,12 @@ pub(super) struct Service {
     pub(super) in_force: InForce,
     /// When the daemon started.
     pub(super) started: SystemTime,
+    /// Keeps what has to outlive the daemon.
+    pub(super) keeper: Keeper,
+    /// What is drained, as it is kept.
+    pub(super) drains: SavedDrains,
+    /// How much is logged.
+    pub(super) verbosity: Verbosity,
 }
 
 /// How the service side came to its end.
@@ -93,6 +110,7 @@ impl Service {
             }
         }
         self.hooks.finish(LAST_HOOKS).await;
+        self.keeper.finish(LAST_WORDS);
         if stopping { End::Stopped } else { End::ProtocolThreadLost }
     }
 
@@ -108,20 +126,23 @@ impl Service {
     }
 
     fn on_record(&mut self, record: &Record) {
-        let Entry { json, text, .. } = self.history.append(record, &wall_clock());
-        match record.cause {
-            Cause::Warning { .. } | Cause::AddressRestored { .. } | Cause::Refused { .. } | Cause::Stalled { .. } => {
-                warn!("{text}");
-            }
-            _ => info!("{text}"),
+        let clock = wall_clock();
+        let entry = self.history.append(record, &clock);
+        say(record, &entry.text);
+        if state::note_drain(&mut self.drains, record, &clock) {
+            self.keeper.drains(self.drains.clone());
         }
-        self.hooks.deliver(record, &json);
+        self.hooks.deliver(record, &entry.json);
+        self.keeper.record(entry);
     }
 
     async fn on_request(&mut self, request: Request) {
         match request {
             Request::Status(reply) => self.on_status(reply),
             Request::Command { command, reply } => self.on_command(command, reply),
+            Request::LogLevel { level, reply } => {
+                let _ = reply.send(self.verbosity.set(&level));
+            }
             Request::Reload { dry_run, reply } => {
                 let outcome = self.reload(dry_run).await;
                 let _ = reply.send(outcome);
@@ -148,7 +169,7 @@ impl Service {
         });
     }
 
-    fn on_command(&self, command: Command, reply: oneshot::Sender<Result<String, String>>) {
+    fn on_command(&self, command: Command, reply: oneshot::Sender<Result<Vec<Arc<str>>, String>>) {
         let (sender, done) = oneshot::channel();
         if self.orders.send(Order::Command(command, sender)).is_err() {
             let _ = reply.send(Err("the protocol thread does not answer".to_owned()));
@@ -156,7 +177,7 @@ impl Service {
         }
         tokio::spawn(async move {
             let _ = reply.send(match done.await {
-                Ok(()) => Ok("done".to_owned()),
+                Ok(outcome) => outcome.map_err(|refused| refused.to_string()),
                 Err(_) => Err("the daemon is stopping".to_owned()),
             });
         });
@@ -198,10 +219,16 @@ impl Service {
 
     async fn take_over(&mut self, loaded: Loaded, changes: Vec<String>) -> Result<(), ()> {
         let plan = Arc::new(loaded.plan);
-        let (reply, generation) = oneshot::channel();
+        let (reply, configured) = oneshot::channel();
         let order = Order::Reconfigure { plan: Arc::clone(&plan), changes, reply };
         self.orders.send(order).map_err(|_| ())?;
-        self.in_force.generation = generation.await.map_err(|_| ())?;
+        let configured = configured.await.map_err(|_| ())?;
+        self.in_force.generation = configured.generation;
+        for gone in self.trackers.difference(&ids(&configured.trackers)) {
+            self.runner.retire(*gone);
+        }
+        self.trackers = ids(&configured.trackers);
+        self.watchers.watch(configured.trackers);
         self.in_force.loaded = clock::wall();
         let fifo = loaded.hooks.fifo.clone();
         self.hooks.reconfigure(loaded.hooks, fifo);
@@ -211,6 +238,25 @@ impl Service {
 
     fn router_count(&self) -> usize {
         self.in_force.plan.groups.iter().map(|group| group.members.len()).sum()
+    }
+}
+
+/// The handles of tracks.
+pub(super) fn ids(trackers: &[Watched]) -> BTreeSet<TrackerId> {
+    trackers.iter().map(|&(id, _)| id).collect()
+}
+
+/// One line of the log, with the fields that programs look for.
+fn say(record: &Record, text: &str) {
+    let router = match &record.subject {
+        Subject::Router { name, .. } => Some(&**name),
+        _ => None,
+    };
+    match &record.cause {
+        Cause::Transition { to, why, .. } => info!(router, state = to.name(), reason = why.name(), "{text}"),
+        Cause::Warning { warning, .. } => warn!(router, reason = *warning, "{text}"),
+        Cause::AddressRestored { .. } | Cause::Refused { .. } | Cause::Stalled { .. } => warn!(router, "{text}"),
+        _ => info!(router, "{text}"),
     }
 }
 

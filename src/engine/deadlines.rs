@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BinaryHeap};
 pub(super) enum Due {
     /// The startup delay is over.
     Startup,
+    /// A drain of limited time is over.
+    DrainOver,
     Tracker(TrackerId),
     Router(RouterId),
 }

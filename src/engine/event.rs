@@ -70,12 +70,16 @@ pub enum Event<'a> {
 /// What an operator may ask of a running engine.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Command {
-    /// Hand over and stay Backup; `router` is the label, `None` means all.
+    /// Hand over and stay Backup; `router` is the label of a router or sync group, `None` means all.
     Drain {
         /// Which.
         router: Option<Arc<str>>,
         /// Who asked.
         by: Arc<str>,
+        /// For how long; `None` is until it is undrained.
+        until: Option<Duration>,
+        /// Also where nobody takes over.
+        force: bool,
     },
     /// Stand in the election again.
     Undrain {

@@ -166,10 +166,10 @@ impl Engine {
         }
         let healthy = |id: &TrackerId| self.tracker(*id).and_then(|tracker| tracker.health.is_healthy()) == Some(true);
         waits |= !group.promote_only_with.iter().all(healthy);
-        shared.promotion = match (group.drained, waits) {
-            (true, _) => Promotion::Forbidden,
-            (false, true) => Promotion::Resuming,
-            (false, false) => Promotion::Allowed,
+        shared.promotion = match &group.drain {
+            Some(drain) if !drain.handing_over => Promotion::Forbidden,
+            None if !waits => Promotion::Allowed,
+            Some(_) | None => Promotion::Resuming,
         };
         shared
     }

@@ -4,9 +4,9 @@
 //! A router gives a verdict; its group takes the minimum of its members' and settles: when all of them claim, all
 //! become Master, otherwise every Master among them gives way. A router alone is a group of one.
 
-mod command;
 mod counters;
 mod deadlines;
+mod drain;
 mod event;
 mod fitness;
 mod links;
@@ -22,10 +22,12 @@ mod warnings;
 pub use crate::track::{Attachment, Check, HttpCheck, TrackerSpec, Weight};
 pub use crate::vrrp::RouterCounters;
 pub use counters::PortCounters;
+pub use drain::{CommandRefused, Drain};
 pub use event::{CheckReport, Command, Event, InterfaceFacts, Outcome};
 pub use plan::{Candidacy, Change, GroupPlan, Plan};
 pub use snapshot::{
     AttachedStatus, GroupStatus, InterfaceStatus, MasterStatus, RouterBrief, RouterStatus, Snapshot, TrackerStatus,
+    WarningStatus,
 };
 
 use crate::ids::{GroupId, RouterId, TrackerId};
@@ -34,6 +36,7 @@ use crate::units::{Priority, VirtualAddress};
 use crate::vrrp::{Action, Cause, Effects, Router, Seq, Verdict};
 use deadlines::{Deadlines, Due};
 use links::Links;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tracker::Tracker;
@@ -58,6 +61,8 @@ pub struct Engine {
     generation: u64,
     /// By how much a Master overslept that noticed it at a packet; said with the next tick, once for all of them.
     stalled: Option<Duration>,
+    /// Drains by the names of routers, of an earlier run: taken up by the first plan.
+    restored: BTreeMap<Arc<str>, Drain>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -86,7 +91,7 @@ struct Group {
     promote_only_with: Vec<TrackerId>,
     members: Vec<RouterId>,
     effective: Priority,
-    drained: bool,
+    drain: Option<Drain>,
 }
 
 impl Engine {
@@ -107,7 +112,10 @@ impl Engine {
             Event::PortRefused { port, error } => engine.on_port_refused(port, &error, out),
             Event::AddressRefused { router, error } => engine.on_router_trouble(router, &error, out),
             Event::SendFailed { router, error } => engine.on_send_failed(router, &error, out),
-            Event::Command(command) => engine.on_command(command, out),
+            Event::Command(command) => {
+                // Whoever wants the answer uses `Engine::command`.
+                let _ = engine.on_command(&command, out);
+            }
             Event::Shutdown => engine.on_shutdown(out),
         });
     }
@@ -149,6 +157,7 @@ impl Engine {
         while let Some(due) = self.deadlines.pop(now) {
             match due {
                 Due::Startup => self.on_startup_over(out),
+                Due::DrainOver => self.on_drain_over(out),
                 Due::Tracker(id) => self.on_tracker_deadline(id, out),
                 Due::Router(id) if self.knows(id) => {
                     self.step(id, out, |router, out| overslept = overslept.max(router.on_deadline(out)));
@@ -180,6 +189,7 @@ impl Engine {
                 Due::Router(_) => {}
                 Due::Tracker(id) => self.arm_tracker(id),
                 Due::Startup => self.arm_startup(),
+                Due::DrainOver => self.arm_drain_over(),
             }
         }
     }
@@ -211,6 +221,7 @@ impl Engine {
             self.arm(id);
         }
         self.groups[group.0 as usize].members = members;
+        self.follow_hand_over(group, out);
     }
 
     fn arm(&mut self, id: RouterId) {

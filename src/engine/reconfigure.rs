@@ -2,12 +2,12 @@
 //! place, and every group settles once.
 
 use super::tracker::Tracker;
-use super::{Engine, Group, GroupPlan, Phase, Plan, Slot, Weight};
+use super::{Drain, Engine, Group, GroupPlan, Phase, Plan, Slot, Weight};
 use crate::ids::{GroupId, RouterId, RouterKey, TrackerId};
 use crate::time::Timestamp;
 use crate::track::{Check, TrackerSpec};
 use crate::vrrp::{Action, Cause, Effects, Fitness, Router, RouterSpec, Subject, Unfit, Why};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Engine {
@@ -34,7 +34,7 @@ impl Engine {
     fn take_over(&mut self, plan: &Plan, out: &mut Effects<'_>) {
         let new_trackers = self.take_trackers(&plan.trackers, out.now());
         let mut before = self.routers_by_key();
-        let drained = self.drained_names();
+        let drains = self.drains_by_name();
         let old_groups = std::mem::take(&mut self.groups);
         self.links.forget_needs();
         let mut moved = Vec::new();
@@ -43,7 +43,7 @@ impl Engine {
             let members =
                 group.members.iter().map(|spec| self.take_router(spec, group, id, &mut before, &mut moved, out));
             let members: Vec<RouterId> = members.collect();
-            self.take_group(group, members, &drained);
+            self.take_group(group, members, &drains);
         }
         self.retire(before.into_values().chain(moved), out);
         drop(old_groups);
@@ -54,6 +54,7 @@ impl Engine {
             }
         }
         self.arm_all_trackers();
+        self.arm_drain_over();
         self.refit_all(out);
     }
 
@@ -91,9 +92,16 @@ impl Engine {
         ids.filter_map(|(id, slot)| Some((slot.as_ref()?.router.spec().key.clone(), id))).collect()
     }
 
-    fn drained_names(&self) -> BTreeSet<Arc<str>> {
-        let drained = self.groups.iter().filter(|group| group.drained);
-        drained.flat_map(|group| &group.members).map(|&id| Arc::clone(&self.slot(id).router.spec().name)).collect()
+    /// The drains in force, and those of an earlier run.
+    fn drains_by_name(&mut self) -> BTreeMap<Arc<str>, Drain> {
+        let mut drains = std::mem::take(&mut self.restored);
+        for group in &self.groups {
+            let Some(drain) = &group.drain else { continue };
+            for &id in &group.members {
+                drains.insert(Arc::clone(&self.slot(id).router.spec().name), drain.clone());
+            }
+        }
+        drains
     }
 
     /// The router of this identity, amended, or a new one. A change of version is a new one: nothing learned holds.
@@ -128,7 +136,7 @@ impl Engine {
         id
     }
 
-    fn take_group(&mut self, plan: &GroupPlan, members: Vec<RouterId>, drained: &BTreeSet<Arc<str>>) {
+    fn take_group(&mut self, plan: &GroupPlan, members: Vec<RouterId>, drains: &BTreeMap<Arc<str>, Drain>) {
         let id = GroupId(u32::try_from(self.groups.len()).expect("fewer than 2^32 groups"));
         let by_name = |name: &Arc<str>| self.trackers.iter().flatten().find(|tracker| tracker.spec.name == *name);
         let attached: Vec<(TrackerId, Weight)> = plan
@@ -145,7 +153,7 @@ impl Engine {
         for &tracker in &promote_only_with {
             self.attach(tracker, id);
         }
-        let drained = plan.members.iter().any(|spec| drained.contains(&spec.name));
+        let drain = plan.members.iter().find_map(|spec| drains.get(&spec.name)).cloned();
         let effective = plan.candidacy.priority;
         let candidacy = plan.candidacy.clone();
         self.groups.push(Group {
@@ -155,7 +163,7 @@ impl Engine {
             promote_only_with,
             members,
             effective,
-            drained,
+            drain,
         });
     }
 

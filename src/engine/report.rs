@@ -15,10 +15,11 @@ impl Engine {
     /// Everything at one moment.
     #[must_use]
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
+        let now = now.max(self.now);
         let members = self.groups.iter().flat_map(|group| group.members.iter().map(move |&id| (group, id)));
         Snapshot {
-            at: now.max(self.now),
-            routers: members.map(|(group, id)| self.router_status(group, self.slot(id))).collect(),
+            at: now,
+            routers: members.map(|(group, id)| self.router_status(group, self.slot(id), now)).collect(),
             groups: self.groups.iter().filter_map(|group| self.group_status(group)).collect(),
             trackers: self.tracker_statuses(),
             interfaces: self.interface_statuses(),
@@ -42,7 +43,7 @@ impl Engine {
         })
     }
 
-    fn router_status(&self, group: &Group, slot: &Slot) -> RouterStatus {
+    fn router_status(&self, group: &Group, slot: &Slot, now: Timestamp) -> RouterStatus {
         let router = &slot.router;
         let spec = router.spec();
         let (role, since, why) = router.standing_since();
@@ -68,7 +69,10 @@ impl Engine {
             mac: spec.mac,
             group: group.name.clone(),
             blocked_by: self.blocker(group, slot),
-            drained: group.drained,
+            drain: group.drain.clone(),
+            preempt: spec.preempt,
+            evidence: router.evidence().clone(),
+            warnings: self.warnings_in_force(slot, now),
             waits_for: self.awaited_by(group),
             tracks: self.attached_statuses(group),
             counters: router.counters,

@@ -1,10 +1,11 @@
 //! The state of everything at one moment, as plain data. `control/` renders it as the JSON of the status command.
 
 use super::counters::PortCounters;
+use super::drain::Drain;
 use crate::ids::{GroupId, InterfaceName, RouterId, RouterKey};
 use crate::time::Timestamp;
 use crate::units::{Interval, Priority, Version, VirtualAddress};
-use crate::vrrp::{MacMode, Role, RouterCounters, RouterSpec, Unfit, Why};
+use crate::vrrp::{Evidence, MacMode, Preempt, Role, RouterCounters, RouterSpec, Unfit, Why};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,14 +83,34 @@ pub struct RouterStatus {
     pub group: Option<Arc<str>>,
     /// The member that holds its group back, where one does.
     pub blocked_by: Option<Arc<str>>,
-    /// Whether an operator drained it.
-    pub drained: bool,
+    /// Where an operator drained it.
+    pub drain: Option<Drain>,
+    /// Whether it displaces a Master of lower priority.
+    pub preempt: Preempt,
+    /// What it saw that brought it into its state.
+    pub evidence: Evidence,
+    /// What is odd about its peers right now.
+    pub warnings: Vec<WarningStatus>,
     /// Whether it may become Master now; what it waits for otherwise.
     pub waits_for: Vec<Arc<str>>,
     /// The tracks of its group.
     pub tracks: Vec<AttachedStatus>,
     /// Its counters.
     pub counters: RouterCounters,
+}
+
+/// A warning about a peer that is in force: what it is about was seen within the last ten seconds, or the last three
+/// adverts where that is longer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct WarningStatus {
+    /// A name that stays: `split_brain`, `owner_conflicts`, `address_list_errors`, ...
+    pub name: &'static str,
+    /// Who.
+    pub from: IpAddr,
+    /// Since when, without a pause.
+    pub since: Timestamp,
+    /// In words, with what to do.
+    pub detail: Arc<str>,
 }
 
 /// The Master of a virtual router.

@@ -148,11 +148,12 @@ impl Router {
             Role::Initialize | Role::Fault => {}
         }
         (self.since, self.why) = (out.now(), why);
-        let evidence = self.evidence(out.now());
+        self.evidence = self.evidence_at(out.now());
+        let evidence = self.evidence.clone();
         out.record(self.subject(), Cause::Transition { from, to, why, priority: self.priority(), evidence });
     }
 
-    fn evidence(&self, now: Timestamp) -> Evidence {
+    fn evidence_at(&self, now: Timestamp) -> Evidence {
         Evidence {
             heard_from: self.heard.map(|heard| heard.from),
             heard_priority: self.heard.and_then(|heard| heard.priority),

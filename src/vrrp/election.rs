@@ -11,6 +11,10 @@ use crate::wire::Standing;
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// What to do about two Masters.
+pub const SPLIT_BRAIN: &str = "it sends adverts as Master too, of lower standing; it was answered. If this stays, one \
+     side does not hear the other: look at the network and at firewalls";
+
 impl Router {
     /// An advert that passed every check.
     pub fn on_advert(&mut self, from: IpAddr, standing: Standing, interval: Interval, out: &mut Effects<'_>) {
@@ -97,11 +101,8 @@ impl Router {
         let since = rival.map_or(now, |known| known.since);
         let first = rival.replace(Rival { from, since, last: now, interval }).is_none();
         if first {
-            let detail = format!(
-                "{from} sends adverts as Master too, of lower standing; it was answered. \
-                 If this stays, one side does not hear the other: look at the network and at firewalls"
-            );
-            out.record(self.subject(), Cause::Warning { warning: "split_brain", from, detail: detail.into() });
+            let detail = SPLIT_BRAIN.into();
+            out.record(self.subject(), Cause::Warning { warning: "split_brain", from, detail });
         }
     }
 

@@ -13,6 +13,7 @@ mod verdict;
 pub use action::{Action, PortSpec};
 pub use counters::RouterCounters;
 pub use effects::Effects;
+pub use election::SPLIT_BRAIN;
 pub use record::{Cause, Evidence, Record, Role, Seq, Subject, Why};
 pub use router::{Heard, Router};
 pub use spec::{AhFlavour, Announcing, Auth, ChecksumChoice, MacMode, Preempt, RouterSpec, Secret};

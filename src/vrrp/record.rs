@@ -217,8 +217,10 @@ pub enum Cause {
     Drain {
         /// Drained from now on.
         on: bool,
-        /// Who asked.
+        /// Who asked, or what ended it.
         by: Arc<str>,
+        /// When it ends by itself.
+        until: Option<Timestamp>,
     },
 }
 

@@ -13,7 +13,7 @@
 
 use super::spec::{ChecksumChoice, RouterSpec};
 use super::verdict::{Fitness, Promotion, Unfit, Verdict};
-use super::{Role, RouterCounters, Why};
+use super::{Evidence, Role, RouterCounters, Why};
 use crate::ids::{PortId, RouterId};
 use crate::time::Timestamp;
 use crate::units::{Interval, Priority};
@@ -40,6 +40,7 @@ pub struct Router {
     pub(super) sequence: u32,
     pub(super) since: Timestamp,
     pub(super) why: Why,
+    pub(super) evidence: Evidence,
     /// What happened to it, counted.
     pub counters: RouterCounters,
 }
@@ -126,8 +127,15 @@ impl Router {
             sequence: 0,
             since: now,
             why: Why::Started,
+            evidence: Evidence::default(),
             counters: RouterCounters::default(),
         }
+    }
+
+    /// Its handle.
+    #[must_use]
+    pub fn id(&self) -> RouterId {
+        self.id
     }
 
     /// Its configuration.
@@ -170,6 +178,21 @@ impl Router {
     #[must_use]
     pub fn standing_since(&self) -> (Role, Timestamp, Why) {
         (self.role(), self.since, self.why)
+    }
+
+    /// What it saw when it entered its state.
+    #[must_use]
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// The other Master that this Master hears, and since when.
+    #[must_use]
+    pub fn rival(&self) -> Option<(IpAddr, Timestamp)> {
+        match self.state {
+            State::Master { rival, .. } => rival.map(|rival| (rival.from, rival.since)),
+            State::Unfit | State::Listening { .. } | State::Claiming { .. } => None,
+        }
     }
 
     /// When it last sent an advert as Master.

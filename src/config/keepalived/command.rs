@@ -70,13 +70,12 @@ fn argv(
         notes.unmapped(place, format!("{program}: a program is named by its absolute path or by its name alone"));
         return None;
     }
-    *program = match surroundings.program(program) {
-        Some(path) => path.display().to_string(),
-        None => {
-            let guess = format!("/usr/bin/{program}");
-            notes.changed(place, format!("{program} is not on this host: {guess} is a guess, so look where it is"));
-            guess
-        }
+    *program = if let Some(path) = surroundings.program(program) {
+        path.display().to_string()
+    } else {
+        let guess = format!("/usr/bin/{program}");
+        notes.changed(place, format!("{program} is not on this host: {guess} is a guess, so look where it is"));
+        guess
     };
     Some(argv)
 }

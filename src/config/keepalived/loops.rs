@@ -71,12 +71,11 @@ fn items(text: &str) -> Vec<Vec<String>> {
     let mut rest = text.trim();
     while !rest.is_empty() {
         let braced = rest.strip_prefix('{').and_then(|inner| inner.split_once('}'));
-        let (item, tail) = match braced {
-            Some((inner, tail)) => (inner.split(',').map(|part| part.trim().to_owned()).collect(), tail),
-            None => {
-                let (item, tail) = rest.split_at(rest.find(',').unwrap_or(rest.len()));
-                (vec![item.trim().to_owned()], tail)
-            }
+        let (item, tail) = if let Some((inner, tail)) = braced {
+            (inner.split(',').map(|part| part.trim().to_owned()).collect(), tail)
+        } else {
+            let (item, tail) = rest.split_at(rest.find(',').unwrap_or(rest.len()));
+            (vec![item.trim().to_owned()], tail)
         };
         items.push(item);
         rest = tail.trim_start().trim_start_matches(',').trim_start();

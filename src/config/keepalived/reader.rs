@@ -74,7 +74,7 @@ impl Reader<'_> {
         } else if let Some((name, value)) = macros::definition(text) {
             self.macros.define(name, value.trim());
         } else if let Some(pattern) = include_pattern(text) {
-            self.include(&pattern.to_owned(), place);
+            self.include(pattern, place);
         } else if text.starts_with("~SEQ") || text.starts_with("~LST") {
             self.repeat(text, place);
         } else {

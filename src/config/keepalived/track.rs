@@ -231,7 +231,7 @@ impl Track {
                 None => notes.unmapped(place, "a file is named by its absolute path"),
             },
             (Kind::File, "init_file") => {
-                notes.unmapped(place, "init_file: vrrpd writes no such file; one that is missing fails")
+                notes.unmapped(place, "init_file: vrrpd writes no such file; one that is missing fails");
             }
             (_, keyword) => notes.unmapped(place, format!("{keyword}: this import does not know the word")),
         }
