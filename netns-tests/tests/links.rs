@@ -68,8 +68,8 @@ fn an_address_that_somebody_removes_comes_back_at_once_and_is_counted() {
     for round in 1..=ROUNDS {
         let removed = Stamp::now();
         duo.lab.host(1).delete_address(vip());
-        let back = notices.wait_for(Notice::Address(vip()), removed, PATIENCE);
-        took.push(back - notices.wait_for(Notice::AddressGone(vip()), removed, PATIENCE));
+        let gone = notices.wait_for(Notice::AddressGone(vip()), removed, PATIENCE);
+        took.push(notices.wait_for(Notice::Address(vip()), gone, PATIENCE) - gone);
         assert_eq!(daemon.router("web")["counters"]["addresses_restored"], round);
     }
     println!("a removed address is back after {took:?}");
