@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use netns_tests::{Daemon, Duo, Event, Implementation, PairConfig, RouterConfig, SLACK, Stamp, down_interval, skew_time};
+use netns_tests::{
+    Daemon, Duo, Event, Implementation, PairConfig, RouterConfig, SLACK, Stamp, down_interval, skew_time,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 

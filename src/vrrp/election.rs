@@ -95,8 +95,12 @@ impl Router {
         }
     }
 
+    /// Another Master of lower standing: a split, unless this one has only just taken over and their adverts crossed.
     fn on_rival(&mut self, from: IpAddr, interval: Interval, out: &mut Effects<'_>) {
         let now = out.now();
+        if now - self.since < interval.duration() {
+            return;
+        }
         let State::Master { rival, .. } = &mut self.state else { return };
         let since = rival.map_or(now, |known| known.since);
         let first = rival.replace(Rival { from, since, last: now, interval }).is_none();
@@ -161,9 +165,9 @@ impl Router {
         let now = out.now();
         if let Some(due) = self.advert_due().filter(|&due| due <= now) {
             self.advertise(out);
-            // Counting from the deadline keeps the rhythm; lateness does not add up.
+            // Counting from the deadline keeps the rhythm; lateness does not add up, nor are lost adverts made up for.
             if let State::Master { last_advert, .. } = &mut self.state {
-                *last_advert = due;
+                *last_advert = if now - due < self.spec.interval.duration() { due } else { now };
             }
         }
         if let State::Master { rival: Some(rival), .. } = self.state
@@ -257,15 +261,19 @@ impl Router {
         if was == is {
             return;
         }
-        if is < was && self.somebody_may_be_higher(is) {
+        if is.is_owner() && matches!(self.state, State::Listening { .. }) {
+            // RFC 9568, 6.4.1: an owner waits for nobody.
+            self.state = Self::claiming(Why::Owner);
+        } else if is < was && self.somebody_may_be_higher(is, out.now()) {
             self.hand_over(Why::Demoted, out);
         }
         out.record(self.subject(), Cause::Priority { from: was, to: is });
     }
 
     /// False only where the one peer that was heard is known to stand lower: resigning would then just be a flap.
-    fn somebody_may_be_higher(&self, mine: Priority) -> bool {
-        self.heard.and_then(|heard| heard.priority).is_none_or(|theirs| theirs >= mine)
+    fn somebody_may_be_higher(&self, mine: Priority, now: Timestamp) -> bool {
+        let fresh = |heard: &Heard| now - heard.at < self.master_interval.down(self.spec.version, mine);
+        self.heard.filter(fresh).and_then(|heard| heard.priority).is_none_or(|theirs| theirs >= mine)
     }
 
     /// A Master resigns, so that a peer takes over after `Skew_Time`, and keeps its addresses until one does or its own
