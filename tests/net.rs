@@ -478,7 +478,7 @@ fn an_address_with_a_lifetime_leaves_by_itself_unless_it_is_renewed() {
         let start = now();
         while now() - start < Duration::from_secs(4) {
             readable(kernel_never_speaks().as_fd(), Duration::from_millis(500));
-            reconciler.renew();
+            reconciler.renew(Duration::from_secs(2), 0, 1);
             settle(&mut reconciler, &mut kernel);
             assert!(addresses.into_iter().all(is_there), "renewed in time");
         }

@@ -31,6 +31,7 @@ fn refused(host: &Host, mut process: Process) -> (i32, String) {
 fn packets_that_fail_validation_change_nothing() {
     let duo = Duo::default();
     let [_first, second] = duo.start(Vrrpd, &web(100), &web(99));
+    let before = second.router("web")["counters"]["active_transitions"].clone();
     let start = Stamp::now();
     // Faster than the Master advertises, for three down intervals, each wrong in its own way.
     for round in 0..300_u16 {
@@ -58,7 +59,7 @@ fn packets_that_fail_validation_change_nothing() {
     assert_eq!(router["counters"]["checksum_errors"], 100, "{router}");
     assert_eq!(router["counters"]["addr_count_errors"], 0, "{router}");
     assert_eq!(router["counters"]["packet_length_errors"], 100, "{router}");
-    assert_eq!(router["counters"]["active_transitions"], 0, "{router}");
+    assert_eq!(router["counters"]["active_transitions"], before, "{router}");
 }
 
 /// A valid advert for virtual router 51 and its address, version 3, an interval of 100 ms.

@@ -36,7 +36,7 @@ fn tracking(host: &Host, priority: u8, tracks: &[(&str, Option<i32>, String)]) -
 }
 
 fn script(path: &Path) -> String {
-    format!("script = [{path:?}]\ninterval = \"100ms\"\nfall = 1\nrise = 1")
+    format!("script = [\"{}\"]\ninterval = \"100ms\"\nfall = 1\nrise = 1", path.display())
 }
 
 /// A script that succeeds as long as the file `healthy` is there, which it is.
@@ -123,7 +123,7 @@ fn a_script_that_hangs_delays_no_advert_and_ends_with_all_its_children() {
     // A child, and one that has left its parent behind; neither ends by itself.
     let text = format!("sleep 1000 & echo $! >> {0}; (sleep 1000 & echo $! >> {0}); wait", children.display());
     let hang = host.write_script("hang", &text);
-    let table = format!("script = [{hang:?}]\ninterval = \"200ms\"\ntimeout = \"100ms\"\nfall = 3");
+    let table = format!("script = [\"{}\"]\ninterval = \"200ms\"\ntimeout = \"100ms\"\nfall = 3", hang.display());
     let daemon = Daemon::start_with(Vrrpd, host, &tracking(host, 100, &[("slow", Some(-10), table)]));
     let is_lowered = |event: &Event| event.advert().is_some_and(|advert| advert.priority == 90);
     let lowered = duo.capture.wait_for("an advert with the lowered priority", Stamp::now(), PATIENCE, is_lowered);
@@ -154,7 +154,7 @@ fn a_slow_script_delays_no_other_one() {
     let crawl = host.write_script("crawl", "sleep 5");
     let quick = host.write_script("quick", &format!("echo >> {}", runs.display()));
     let tracks = [
-        ("slow", Some(-10), format!("script = [{crawl:?}]\ninterval = \"10s\"\ntimeout = \"8s\"")),
+        ("slow", Some(-10), format!("script = [\"{}\"]\ninterval = \"10s\"\ntimeout = \"8s\"", crawl.display())),
         ("quick", Some(-10), script(&quick)),
     ];
     let daemon = Daemon::start_with(Vrrpd, host, &tracking(host, 100, &tracks));
@@ -178,7 +178,7 @@ fn a_script_inherits_nothing_but_its_user_and_its_name() {
         "look",
         &format!("{{ id -un; id -G; echo fds $(ls /proc/self/fd); echo pwd $(pwd); tr '\\0' '\\n' < /proc/self/environ; grep Cap /proc/self/status; }} > {}", out.display()),
     );
-    let table = format!("script = [{path:?}]\nuser = \"nobody\"\ninterval = \"1s\"");
+    let table = format!("script = [\"{}\"]\nuser = \"nobody\"\ninterval = \"1s\"", path.display());
     let file = host.write("daemon.conf", &tracking(host, 100, &[("look", Some(-10), table)]));
     // Whoever starts the daemon may leave descriptors open; none may reach a script.
     let mut command = Command::new("/bin/sh");

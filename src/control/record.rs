@@ -129,7 +129,8 @@ fn happened(cause: &Cause, group: Option<&str>, clock: &WallClock) -> String {
 
 fn configured(generation: u64, changes: &[String]) -> String {
     if changes.is_empty() {
-        format!("configuration {generation} is in force: nothing changed")
+        let unlike = if generation > 1 { ": nothing changed" } else { "" };
+        format!("configuration {generation} is in force{unlike}")
     } else {
         format!("configuration {generation} is in force: {}", changes.join("; "))
     }

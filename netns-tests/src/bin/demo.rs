@@ -45,13 +45,13 @@ fn main() {
     prober.wait_for("h1", Stamp::now(), PATIENCE);
     sleep(Duration::from_secs(1) + interval);
 
-    println!("The crash of h1: its cable is cut and {name} is killed with SIGKILL");
+    println!("The crash of h1, at 0: its cable is cut and {name} is killed with SIGKILL");
     let crash = Stamp::now();
     duo.lab.cut(h1);
     first.crash();
     show(&duo, &prober, crash, h1, h2, &router(99));
 
-    println!("The return of h1: its cable is mended and {name} started");
+    println!("The return of h1, at 0: its cable is mended and {name} started");
     sleep(Duration::from_secs(1) + interval);
     let back = Stamp::now();
     duo.lab.mend(h1);
