@@ -31,6 +31,9 @@ _vrrpctl() {
             vrrpctl,help)
                 cmd="vrrpctl__subcmd__help"
                 ;;
+            vrrpctl,import-keepalived)
+                cmd="vrrpctl__subcmd__import__subcmd__keepalived"
+                ;;
             vrrpctl,log-level)
                 cmd="vrrpctl__subcmd__log__subcmd__level"
                 ;;
@@ -61,6 +64,9 @@ _vrrpctl() {
             vrrpctl__subcmd__help,help)
                 cmd="vrrpctl__subcmd__help__subcmd__help"
                 ;;
+            vrrpctl__subcmd__help,import-keepalived)
+                cmd="vrrpctl__subcmd__help__subcmd__import__subcmd__keepalived"
+                ;;
             vrrpctl__subcmd__help,log-level)
                 cmd="vrrpctl__subcmd__help__subcmd__log__subcmd__level"
                 ;;
@@ -83,7 +89,7 @@ _vrrpctl() {
 
     case "${cmd}" in
         vrrpctl)
-            opts="-h -V --socket --help --version status events explain drain undrain watch reload log-level generate help"
+            opts="-h -V --socket --help --version status events explain drain undrain watch reload import-keepalived log-level generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -181,7 +187,7 @@ _vrrpctl() {
             return 0
             ;;
         vrrpctl__subcmd__help)
-            opts="status events explain drain undrain watch reload log-level generate help"
+            opts="status events explain drain undrain watch reload import-keepalived log-level generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -264,6 +270,20 @@ _vrrpctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        vrrpctl__subcmd__help__subcmd__import__subcmd__keepalived)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         vrrpctl__subcmd__help__subcmd__log__subcmd__level)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -327,6 +347,28 @@ _vrrpctl() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        vrrpctl__subcmd__import__subcmd__keepalived)
+            opts="-h --config-id --strict --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
