@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Shows and steers a running vrrpd.
 #[derive(Debug, Parser)]
-#[command(name = "vrrpctl", version, about, long_about = None)]
+#[command(name = "vrrpctl", version)]
 pub struct Arguments {
     /// Which daemon to talk to.
     #[arg(long, global = true, value_name = "PATH", default_value = "/run/vrrpd/control.sock")]
@@ -42,6 +42,9 @@ pub enum Command {
         #[arg(value_name = "ROUTER")]
         routers: Vec<String>,
     },
+    /// Watch everything live in the terminal: routers, tracks, and the time line of the last changes.
+    #[cfg(feature = "watch")]
+    Watch,
     /// Load the configuration anew; if the file is refused, the running one stays.
     Reload(ReloadArguments),
     /// Print a configuration of keepalived's as one of vrrpd's, with what cannot be carried over.
@@ -52,6 +55,25 @@ pub enum Command {
         #[arg(value_parser = ["error", "warn", "info", "debug", "trace"])]
         level: String,
     },
+    /// Print a completion script or the manual page.
+    #[command(hide = true)]
+    Generate {
+        /// What to print.
+        what: Generated,
+    },
+}
+
+/// What is generated from these definitions.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub enum Generated {
+    /// For bash.
+    Bash,
+    /// For zsh.
+    Zsh,
+    /// For fish.
+    Fish,
+    /// The manual page, for section 1.
+    Man,
 }
 
 /// Arguments of `vrrpctl drain`.

@@ -3,6 +3,7 @@
 use super::arguments::{Arguments, Command, EventsArguments, ReloadArguments, StatusArguments};
 use super::client::{ClientError, Conversation};
 use super::drain::{drain, undrain};
+use super::generate::generate;
 use super::import;
 use super::table;
 use crate::control::{Ask, Document, Done, Explanation, ReloadAnswer, RouterDocument};
@@ -54,6 +55,12 @@ fn run(arguments: &Arguments) -> Result<Verdict, ClientError> {
         Command::Explain { router } => {
             let Explanation { text } = ask(Ask::Explain { router: router.clone() })?.answer()?;
             print(&text)?;
+            Ok(Verdict::Done)
+        }
+        #[cfg(feature = "watch")]
+        Command::Watch => super::watch::watch(&arguments.socket),
+        Command::Generate { what } => {
+            print(&generate(*what))?;
             Ok(Verdict::Done)
         }
         Command::Drain(wanted) => drain(&arguments.socket, wanted),

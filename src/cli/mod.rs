@@ -8,5 +8,8 @@ pub mod import;
 
 mod client;
 mod drain;
+mod generate;
 mod summary;
 mod table;
+#[cfg(feature = "watch")]
+mod watch;

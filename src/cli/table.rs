@@ -212,41 +212,42 @@ fn push_wrapped(out: &mut String, indent: &str, text: &str) {
 }
 
 /// How long before `now` (both RFC 3339) something was, in its two greatest units: `3h 12m`.
-fn age(since: &str, now: &str) -> String {
+pub(super) fn age(since: &str, now: &str) -> String {
     let (Ok(since), Ok(now)) = (humantime::parse_rfc3339(since), humantime::parse_rfc3339(now)) else {
         return "?".to_owned();
     };
     span(now.duration_since(since).unwrap_or_default())
 }
 
+/// A Backup and a failing track, for tests.
+#[cfg(test)]
+pub(super) fn document(name: &str, interface: &str, master: &str) -> Document {
+    serde_json::from_value(serde_json::json!({
+        "schema": 1, "version": "0.1.0", "pid": 1234, "started": "2026-01-01T00:00:00.000Z",
+        "time": "2026-01-02T03:04:05.000Z",
+        "config": {"path": "/etc/vrrpd/vrrpd.toml", "generation": 1, "loaded": "2026-01-01T00:00:00.000Z"},
+        "virtual_routers": [{
+            "name": name, "interface": interface, "family": "ipv4", "virtual_router_id": 51, "version": 3,
+            "state": "BACKUP", "since": "2026-01-02T03:00:00.000Z", "reason": "higher_priority",
+            "base_priority": 100, "priority": 80, "advert_interval_ms": 1000, "master_interval_ms": 1000,
+            "master": {"address": master, "priority": 150, "heard_ms_ago": 250.0},
+            "virtual_addresses": ["192.168.100.10/24"], "held_addresses": [], "virtual_mac": null,
+            "sync_group": null, "transitions": 1, "blocked_by": null, "tracks": [], "counters": {},
+            "unfit": null, "why_not_master": format!("{master} is Master with the higher priority 150"),
+            "drained": false, "waits_for": [], "deadline_in_ms": null,
+        }],
+        "sync_groups": [],
+        "tracks": [{"name": "nginx", "kind": "http", "healthy": false, "since": "2026-01-02T03:04:01.500Z",
+                    "last_result": "connection refused", "runs": 12, "failures": 3, "last_duration_ms": 0.4}],
+        "interfaces": [],
+    }))
+    .unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
     use std::time::Duration;
-
-    fn document(name: &str, interface: &str, master: &str) -> Document {
-        serde_json::from_value(json!({
-            "schema": 1, "version": "0.1.0", "pid": 1234, "started": "2026-01-01T00:00:00.000Z",
-            "time": "2026-01-02T03:04:05.000Z",
-            "config": {"path": "/etc/vrrpd/vrrpd.toml", "generation": 1, "loaded": "2026-01-01T00:00:00.000Z"},
-            "virtual_routers": [{
-                "name": name, "interface": interface, "family": "ipv4", "virtual_router_id": 51, "version": 3,
-                "state": "BACKUP", "since": "2026-01-02T03:00:00.000Z", "reason": "higher_priority",
-                "base_priority": 100, "priority": 80, "advert_interval_ms": 1000, "master_interval_ms": 1000,
-                "master": {"address": master, "priority": 150, "heard_ms_ago": 250.0},
-                "virtual_addresses": ["192.168.100.10/24"], "held_addresses": [], "virtual_mac": null,
-                "sync_group": null, "transitions": 1, "blocked_by": null, "tracks": [], "counters": {},
-                "unfit": null, "why_not_master": format!("{master} is Master with the higher priority 150"),
-                "drained": false, "waits_for": [], "deadline_in_ms": null,
-            }],
-            "sync_groups": [],
-            "tracks": [{"name": "nginx", "kind": "http", "healthy": false, "since": "2026-01-02T03:04:01.500Z",
-                        "last_result": "connection refused", "runs": 12, "failures": 3, "last_duration_ms": 0.4}],
-            "interfaces": [],
-        }))
-        .unwrap()
-    }
 
     fn without_colour(text: &str) -> String {
         anstream::adapter::strip_str(text).to_string()

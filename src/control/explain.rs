@@ -336,7 +336,7 @@ Warnings in force:
   address_list_errors from 192.168.100.1 for 2.0s: it lists other addresses
 
 For it to become Master:
-  192.168.100.1 must fall silent for 3.687 s or resign, or this router's priority must exceed 150 (it is 80); with nginx healthy again it would be 100, which is not enough
+  192.168.100.1 must fall silent for 3.688 s or resign, or this router's priority must exceed 150 (it is 80); with nginx healthy again it would be 100, which is not enough
 "
         );
     }
@@ -364,39 +364,38 @@ For it to become Master:
     #[test]
     fn every_reason_is_explained() {
         let expected = |why| match why {
-            Started => "it is ready to stand in the election",
-            Owner => "it owns the addresses",
-            MasterSilent => "no advert from 192.168.100.1 (priority 150) for 0.000 s",
-            MasterResigned => "192.168.100.1 resigned",
-            PreemptsLower => "it displaces 192.168.100.1",
-            HigherPriority => "192.168.100.1 has the higher priority 150",
-            HigherAddress => "192.168.100.1 has the same priority 150 and the higher address",
-            NobodyTookOver => "it had handed over, and nobody else was heard",
-            Demoted => "a track lowered its priority to 80",
-            Unfit => "something it needs has failed",
-            HeldByGroup => "another member of its sync group cannot be Master",
-            Drained => "an operator drained it",
-            Stalled => "this host was held up for longer than its peers wait",
-            Stopping => "the daemon is stopping",
-            Removed => "a reload removed it",
+            Why::Started => "it is ready to stand in the election",
+            Why::Owner => "it owns the addresses",
+            Why::MasterSilent => "no advert from 192.168.100.1 (priority 150) for 0.000 s",
+            Why::MasterResigned => "192.168.100.1 resigned",
+            Why::PreemptsLower => "it displaces 192.168.100.1",
+            Why::HigherPriority => "192.168.100.1 has the higher priority 150",
+            Why::HigherAddress => "192.168.100.1 has the same priority 150 and the higher address",
+            Why::NobodyTookOver => "it had handed over, and nobody else was heard",
+            Why::Demoted => "a track lowered its priority to 80",
+            Why::Unfit => "something it needs has failed",
+            Why::HeldByGroup => "another member of its sync group cannot be Master",
+            Why::Drained => "an operator drained it",
+            Why::Stalled => "this host was held up for longer than its peers wait",
+            Why::Stopping => "the daemon is stopping",
+            Why::Removed => "a reload removed it",
         };
-        use Why::*;
         for why in [
-            Started,
-            Owner,
-            MasterSilent,
-            MasterResigned,
-            PreemptsLower,
-            HigherPriority,
-            HigherAddress,
-            NobodyTookOver,
-            Demoted,
-            Unfit,
-            HeldByGroup,
-            Drained,
-            Stalled,
-            Stopping,
-            Removed,
+            Why::Started,
+            Why::Owner,
+            Why::MasterSilent,
+            Why::MasterResigned,
+            Why::PreemptsLower,
+            Why::HigherPriority,
+            Why::HigherAddress,
+            Why::NobodyTookOver,
+            Why::Demoted,
+            Why::Unfit,
+            Why::HeldByGroup,
+            Why::Drained,
+            Why::Stalled,
+            Why::Stopping,
+            Why::Removed,
         ] {
             let text = of(RouterStatus { why, ..backup() });
             let first = text.lines().next().unwrap();

@@ -142,7 +142,7 @@ impl Stage {
             12 => lab.set_present(node, &interface, rng.chance(50)),
             13 => lab.set_health(node, "service", Outcome::Failed),
             14 => lab.set_health(node, "service", Outcome::Passed),
-            15 => lab.command(node, Command::Drain { router: None, by }),
+            15 => lab.command(node, drain(by, rng)),
             16 => lab.command(node, Command::Undrain { router: None, by }),
             17 => lab.set_quality(lan, quality(rng)),
             18 if lab.is_awake(node) => {
@@ -236,4 +236,9 @@ fn quality(rng: &mut Rng) -> Quality {
         delay: rng.span(millis(20)),
         jitter: rng.span(millis(300)) + Duration::from_micros(1),
     }
+}
+
+fn drain(by: Arc<str>, rng: &mut Rng) -> Command {
+    let until = rng.chance(50).then(|| secs(rng.below(20)));
+    Command::Drain { router: None, by, until, force: rng.chance(50) }
 }

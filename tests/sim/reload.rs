@@ -130,7 +130,7 @@ fn routers_that_join_a_group_stand_and_fall_with_it() {
 fn a_drained_group_stays_drained_over_a_reload() {
     let (mut lab, _, [a, b]) = lan([150, 100], &router(1));
     lab.run(secs(10));
-    lab.command(a, vrrpd::engine::Command::Drain { router: None, by: "root".into() });
+    lab.command(a, vrrpd::engine::Command::Drain { router: None, by: "root".into(), until: None, force: false });
     lab.run(secs(10));
     lab.reload(a, &plan([alone(200, router(1))]));
     lab.run(secs(30));

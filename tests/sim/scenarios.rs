@@ -26,6 +26,10 @@ fn preempting(preempt: Preempt) -> RouterSpec {
     RouterSpec { preempt, ..router(1) }
 }
 
+fn drain(router: Option<&str>, until: Option<Duration>, force: bool) -> Command {
+    Command::Drain { router: router.map(Into::into), by: "root".into(), until, force }
+}
+
 fn within(took: Duration, least: Duration, most: Duration) {
     assert!((least..=most).contains(&took), "{took:?} is not from {least:?} to {most:?}");
 }
@@ -377,7 +381,7 @@ fn drained_hosts_hand_over_and_stay_backup_until_undrained() {
     let (mut lab, _, [a, b]) = lan([150, 100], &router(1));
     lab.run(secs(10));
     let mark = lab.mark();
-    lab.command(a, Command::Drain { router: Some("r1".into()), by: "root".into() });
+    lab.command(a, drain(Some("r1"), None, false));
     lab.run(secs(60));
     assert_eq!(lab.masters("r1"), [b]);
     assert_eq!(lab.changes_since(mark)[0], (a, "r1".into(), Role::Backup, Why::Drained));
@@ -388,14 +392,122 @@ fn drained_hosts_hand_over_and_stay_backup_until_undrained() {
 }
 
 #[test]
-fn a_drained_host_lets_go_where_nobody_takes_over() {
+fn a_host_drained_by_force_lets_go_where_nobody_takes_over() {
     let (mut lab, _, [a]) = lan([150], &router(1));
     lab.run(secs(10));
-    lab.command(a, Command::Drain { router: None, by: "root".into() });
+    lab.command(a, drain(None, None, true));
     lab.run(secs(3));
     assert_eq!(lab.holders("r1"), [a]);
     lab.run(secs(10));
     assert_eq!((lab.masters("r1"), lab.holders("r1")), (vec![], vec![]));
+}
+
+/// Backups are silent: that nobody is there shows only when nobody takes over.
+#[test]
+fn where_nobody_takes_over_a_drain_is_withdrawn_and_the_addresses_never_leave() {
+    let (mut lab, _, [a]) = two_lans_with([site(150)]);
+    lab.run(secs(10));
+    let mark = lab.mark();
+    lab.command(a, drain(Some("r2"), None, false));
+    lab.run(secs(1));
+    assert!(lab.status(a, "r1").drain.is_some_and(|drain| drain.handing_over), "the group is drained as a whole");
+    for _ in 0..100 {
+        lab.run(millis(100));
+        assert_eq!((lab.holders("r1"), lab.holders("r2")), (vec![a], vec![a]));
+    }
+    assert_eq!((lab.masters("r1"), lab.masters("r2")), (vec![a], vec![a]));
+    assert_eq!(lab.status(a, "r1").drain, None);
+    let whys: Vec<Why> = lab.changes_since(mark).into_iter().map(|(.., why)| why).collect();
+    assert_eq!(whys, [Why::Drained, Why::Drained, Why::NobodyTookOver, Why::NobodyTookOver]);
+}
+
+#[test]
+fn a_drain_holds_once_somebody_took_over_even_if_they_go_later() {
+    let (mut lab, _, [a, b]) = lan([150, 100], &router(1));
+    lab.run(secs(10));
+    lab.command(a, drain(None, None, false));
+    lab.run(secs(5));
+    let drained = lab.status(a, "r1").drain.unwrap();
+    assert!(!drained.handing_over && &*drained.by == "root", "{drained:?}");
+    lab.crash(b);
+    lab.run(secs(60));
+    assert_eq!((lab.masters("r1"), lab.holders("r1")), (vec![], vec![]));
+}
+
+#[test]
+fn two_hosts_cannot_both_be_drained_without_force() {
+    let (mut lab, _, [a, b]) = lan([150, 100], &router(1));
+    lab.run(secs(10));
+    lab.command(a, drain(None, None, false));
+    lab.run(secs(10));
+    lab.command(b, drain(None, None, false));
+    lab.run(secs(10));
+    assert_eq!((lab.masters("r1"), lab.status(b, "r1").drain), (vec![b], None));
+}
+
+#[test]
+fn a_drain_of_limited_time_ends_by_itself() {
+    let (mut lab, _, [a, b]) = lan([150, 100], &router(1));
+    lab.run(secs(10));
+    lab.command(a, drain(None, Some(secs(1800)), false));
+    lab.run(secs(600));
+    lab.reload(a, &plan([alone(200, router(1))]));
+    lab.run(secs(1190));
+    assert_eq!(lab.masters("r1"), [b]);
+    let mark = lab.mark();
+    lab.run(secs(20));
+    assert_eq!((lab.masters("r1"), lab.status(a, "r1").drain), (vec![a], None));
+    let ended =
+        lab.records_since(mark).iter().find(|(_, record)| matches!(record.cause, Cause::Drain { on: false, .. }));
+    assert_eq!(ended.expect("it is said").1.at.since_origin(), secs(1810));
+}
+
+#[test]
+fn draining_again_changes_the_time_and_undraining_ends_a_hand_over() {
+    let (mut lab, _, [a]) = lan([150], &router(1));
+    lab.run(secs(10));
+    lab.command(a, drain(None, Some(secs(5)), true));
+    lab.run(secs(1));
+    lab.command(a, drain(None, Some(secs(100)), true));
+    lab.run(secs(50));
+    assert!(lab.status(a, "r1").drain.is_some());
+    assert_eq!(lab.holders("r1"), []);
+    lab.command(a, Command::Undrain { router: None, by: "root".into() });
+    lab.run(secs(5));
+    assert_eq!(lab.masters("r1"), [a]);
+    lab.command(a, drain(None, None, false));
+    lab.run(secs(1));
+    lab.command(a, Command::Undrain { router: None, by: "root".into() });
+    lab.run(secs(5));
+    assert_eq!((lab.masters("r1"), lab.holders("r1")), (vec![a], vec![a]));
+}
+
+#[test]
+fn warnings_are_in_force_while_their_cause_lasts() {
+    let (mut lab, _, [a, b]) = lan([100, 100], &router(1));
+    lab.run(secs(20));
+    let backup = if lab.masters("r1") == [a] { b } else { a };
+    let names = |lab: &Lab| lab.status(backup, "r1").warnings.iter().map(|one| one.name).collect::<Vec<_>>();
+    assert_eq!(names(&lab), ["equal_priority"]);
+    assert!(lab.status(backup, "r1").warnings[0].since.since_origin() < secs(10), "since the first of them");
+    lab.reload(backup, &plan([alone(90, router(1))]));
+    lab.run(secs(11));
+    assert_eq!(names(&lab), Vec::<&str>::new());
+}
+
+#[test]
+fn a_split_brain_is_in_force_until_one_side_gives_in() {
+    let (mut lab, segment, [a, b]) = lan([150, 100], &router(1));
+    lab.run(secs(10));
+    // What b sends arrives at a, but not the other way round.
+    lab.cut(segment, a, b);
+    lab.run(secs(10));
+    let warnings = lab.status(a, "r1").warnings;
+    assert_eq!(warnings.iter().map(|one| one.name).collect::<Vec<_>>(), ["split_brain"]);
+    assert_eq!(lab.masters("r1"), [a, b]);
+    lab.heal();
+    lab.run(secs(5));
+    assert_eq!(lab.status(a, "r1").warnings, []);
 }
 
 /// X9

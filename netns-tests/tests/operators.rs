@@ -1,0 +1,122 @@
+//! What operators do to a running pair: drain, undrain, restart, look.
+#![allow(clippy::unwrap_used)]
+
+use std::process::Output;
+use std::thread::sleep;
+use std::time::Duration;
+
+use netns_tests::{Daemon, Duo, Host, Implementation, PairConfig, RouterConfig, Stamp, skew_time};
+use serde_json::Value;
+
+const TENTH: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A host of the pair that keeps its state in its own directory.
+fn text(host: &Host, priority: u8) -> String {
+    let plain = Implementation::Vrrpd.render(host, &PairConfig::from(RouterConfig::web(priority)));
+    let state = host.directory().join("state");
+    plain.replacen("[daemon]\n", &format!("[daemon]\nstate_directory = \"{}\"\n", state.display()), 1)
+}
+
+fn start(host: &Host, priority: u8) -> Daemon {
+    Daemon::start_with(Implementation::Vrrpd, host, &text(host, priority))
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
+}
+
+#[track_caller]
+fn succeeds(daemon: &Daemon, arguments: &[&str]) -> String {
+    let output = daemon.vrrpctl(arguments);
+    assert!(output.status.success(), "vrrpctl {arguments:?}: {}", said(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn events(daemon: &Daemon) -> Vec<Value> {
+    succeeds(daemon, &["events", "--json"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_drained_host_hands_over_in_skew_time_and_stays_backup_over_a_reload_and_a_crash() {
+    let duo = Duo::default();
+    let [first, second] = [1, 2].map(|number| duo.lab.host(number));
+    let (mut one, _two) = (start(first, 100), start(second, 99));
+    duo.wait_until_master(1, &RouterConfig::web(100));
+
+    let asked = Stamp::now();
+    let words = succeeds(&one, &["drain", "web"]);
+    assert!(words.contains(&format!("web: drained; Master is {}", second.ip())), "{words}");
+    duo.check_takeover(asked, skew_time(3, 99, TENTH));
+    let router = one.router("web");
+    assert_eq!((&router["drained"], &router["state"]), (&true.into(), &"BACKUP".into()));
+    assert!(router["drain"]["by"].as_str().unwrap().contains("root (uid 0)"), "{router}");
+    assert!(one.vrrpctl(&["status", "--check"]).status.success(), "maintenance is not a fault");
+
+    one.rewrite_with(&text(first, 120));
+    succeeds(&one, &["reload"]);
+    sleep(10 * TENTH);
+    assert_eq!(one.router("web")["state"], "BACKUP");
+
+    // It is written by a thread of its own, soon.
+    let numbers = events(&one).len();
+    one.kill();
+    let one = start(first, 120);
+    sleep(10 * TENTH);
+    let router = one.router("web");
+    assert_eq!((&router["drained"], &router["state"]), (&true.into(), &"BACKUP".into()), "{router}");
+    duo.wait_until_master(2, &RouterConfig::web(99));
+
+    let after = events(&one);
+    assert!(after.len() > numbers, "the history goes on: {} records, {numbers} before", after.len());
+    for (index, event) in after.iter().enumerate() {
+        assert_eq!(event["seq"], index + 1, "no number twice and none left out");
+    }
+    assert!(after.iter().any(|event| event["event"] == "drained" && event["by"] == "root (uid 0)"), "{after:?}");
+
+    let words = succeeds(&one, &["explain", "web"]);
+    assert!(words.contains("web is BACKUP (drained: maintenance)") && words.contains("vrrpctl undrain web"), "{words}");
+    succeeds(&one, &["undrain", "web"]);
+    duo.wait_until_master(1, &RouterConfig::web(120));
+}
+
+#[test]
+fn nobody_is_drained_where_nobody_takes_over_unless_by_force() {
+    let duo = Duo::default();
+    let host = duo.lab.host(1);
+    let daemon = start(host, 100);
+    duo.wait_until_master(1, &RouterConfig::web(100));
+    let output = daemon.vrrpctl(&["drain", "web"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("nobody took over, so it is Master again"), "{}", said(&output));
+    duo.wait_until_master(1, &RouterConfig::web(100));
+    let output = daemon.vrrpctl(&["drain", "wbe"]);
+    assert!(said(&output).contains("is called wbe: there are web"), "{}", said(&output));
+
+    succeeds(&daemon, &["drain", "web", "--force", "--for", "2s"]);
+    host.wait_until_has(RouterConfig::web_address(), false, PATIENCE);
+    assert_eq!(daemon.router("web")["state"], "BACKUP");
+    duo.wait_until_master(1, &RouterConfig::web(100));
+    assert_eq!(daemon.router("web")["drained"], false, "its time was up");
+}
+
+#[test]
+fn a_peer_with_the_same_priority_and_other_addresses_is_a_warning_while_it_lasts() {
+    let duo = Duo::default();
+    let [first, second] = [1, 2].map(|number| duo.lab.host(number));
+    let one = start(first, 100);
+    duo.wait_until_master(1, &RouterConfig::web(100));
+    let other = "192.168.100.77".parse().unwrap();
+    let odd = RouterConfig { addresses: vec![other], ..RouterConfig::web(100) };
+    let plain = Implementation::Vrrpd.render(second, &PairConfig::from(odd));
+    let two = Daemon::start_with(Implementation::Vrrpd, second, &plain);
+    sleep(10 * TENTH);
+    let backup = if one.router("web")["state"] == "BACKUP" { &one } else { &two };
+    let names: Vec<Value> =
+        backup.router("web")["warnings"].as_array().unwrap().iter().map(|warning| warning["name"].clone()).collect();
+    assert_eq!(names, ["address_list_errors", "equal_priority"]);
+    let table = succeeds(backup, &["status"]);
+    assert!(table.contains("WARNING equal_priority from 192.168.100."), "{table}");
+    let words = succeeds(backup, &["explain", "web"]);
+    assert!(words.contains("Warnings in force:\n  address_list_errors from 192.168.100."), "{words}");
+}
