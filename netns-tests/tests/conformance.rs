@@ -54,6 +54,7 @@ scenarios_as_tests!(
     flapping_is_told,
     two_owners,
     an_owner_returns,
+    an_owner_without_other_addresses,
     three_backups,
     gratuitous_arp,
     how_often_is_configurable,

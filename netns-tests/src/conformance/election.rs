@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::bench::{Bench, PATIENCE, TENTH};
+use super::bench::{Bench, DEVICE, PATIENCE, TENTH};
 use super::craft::Crafted;
 use super::{Needs, Scenario};
 use crate::{Daemon, PairConfig, RouterConfig, Stamp, down_interval};
@@ -13,6 +13,12 @@ use crate::{Daemon, PairConfig, RouterConfig, Stamp, down_interval};
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "two_owners", covers: &["RX-10", "PR-04", "PR-05"], needs: Needs::Nothing, run: two_owners },
     Scenario { name: "an_owner_returns", covers: &["PR-03"], needs: Needs::Nothing, run: an_owner_returns },
+    Scenario {
+        name: "an_owner_without_other_addresses",
+        covers: &["CF-03", "IN-01", "PR-03"],
+        needs: Needs::VirtualMac,
+        run: an_owner_without_other_addresses,
+    },
     Scenario { name: "three_backups", covers: &["PR-07"], needs: Needs::Nothing, run: three_backups },
 ];
 
@@ -61,6 +67,31 @@ fn an_owner_returns(bench: &mut Bench) {
         after == 0 && soon,
         format!("owner after {:?}; {after} adverts of the other one", taken - started),
     );
+}
+
+/// The owner's adverts come from the very address that the Master before it holds.
+fn an_owner_without_other_addresses(bench: &mut Bench) {
+    let (second, vip) = (bench.lab.host(2), RouterConfig::web_address());
+    let _other = Daemon::start(bench.implementation, second, &RouterConfig::web(250).into());
+    second.wait_until_has(vip, true, PATIENCE);
+    // Linux takes no packet from a source that is an address of its own, as this one is for the other host, unless told to.
+    bench.lab.host(2).sysctl("ipv4/conf/eth0/accept_local", "1");
+    bench.device().delete_address(bench.device().ip());
+    bench.device().add_address(vip, 24);
+    let started = Stamp::now();
+    let owner = bench.start(vec![RouterConfig::web(255)]);
+    let own = |event: &crate::Event| event.source_mac == DEVICE && event.advert().is_some();
+    let first = bench.capture.find(started, PATIENCE, own);
+    let source = first.as_ref().and_then(|event| event.advert()).map(|advert| (advert.source, advert.priority));
+    bench.check_all(&["CF-03", "IN-01"], source == Some((vip, 255)), format!("{source:?}"));
+    sleep(5 * TENTH);
+    let start = Stamp::now();
+    sleep(5 * TENTH);
+    let adverts = bench.capture.adverts_since(start);
+    let alone = adverts.len() > 2 && adverts.iter().all(|(_, advert)| advert.source == vip);
+    bench.check("PR-03", alone && !bench.lab.host(2).has(vip), format!("{:?}", adverts.last()));
+    owner.stop();
+    bench.check("IN-01", bench.device().has(vip), "what was on the interface before stays there after a stop");
 }
 
 fn three_backups(bench: &mut Bench) {

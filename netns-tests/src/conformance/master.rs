@@ -195,6 +195,7 @@ fn a_master_is_there(bench: &mut Bench) {
     bench.become_master();
     bench.device().wait_until_has(RouterConfig::web_address(), true, PATIENCE);
     bench.device().wait_until_has(six.into(), true, PATIENCE);
+    sleep(TENTH);
     let groups = bench.device().proc_net("igmp6");
     bench.check("AC-03", groups.contains("ff0200000000000000000001ff123456"), "member of ff02::1:ff12:3456");
 

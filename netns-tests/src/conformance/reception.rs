@@ -65,7 +65,7 @@ fn any_source_mac(bench: &mut Bench) {
     bench.check("RX-27", bench.adverts(started).is_empty(), "an advert with a strange MAC is heard");
     // Ethernet pads short frames: 46 octets of payload.
     master.source_mac = [0, 0, 0x5e, 0, 1, 51];
-    let mut padded = master.frame();
+    let mut padded = bench.frame(&master);
     padded.resize(60, 0);
     for _ in 0..12 {
         bench.lab.client().inject(&padded);
