@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::decode::decode;
+use crate::decode::{decode, decode_any};
 use crate::{Advert, Event, Must, Stamp, sys};
 
 /// A running capture. Prints its last events if the test fails.
@@ -22,6 +22,8 @@ pub struct Capture {
     thread: Option<JoinHandle<()>>,
     place: String,
 }
+
+type Decode = fn(Stamp, &[u8]) -> Option<Event>;
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -39,9 +41,18 @@ impl Shared {
 impl Capture {
     /// Captures through `socket` until dropped.
     pub(crate) fn start(socket: Socket, place: String) -> Self {
+        Self::start_with(socket, place, decode)
+    }
+
+    /// Captures every frame, of interest or not.
+    pub(crate) fn start_any(socket: Socket, place: String) -> Self {
+        Self::start_with(socket, place, decode_any)
+    }
+
+    fn start_with(socket: Socket, place: String, decode: Decode) -> Self {
         let shared = Arc::new(Shared::default());
         let for_thread = Arc::clone(&shared);
-        let thread = Some(std::thread::spawn(move || receive(&socket, &for_thread)));
+        let thread = Some(std::thread::spawn(move || receive(&socket, &for_thread, decode)));
         Self { shared, thread, place }
     }
 
@@ -143,7 +154,7 @@ pub(crate) fn packet_socket(index: u32) -> Socket {
     socket
 }
 
-fn receive(socket: &Socket, shared: &Shared) {
+fn receive(socket: &Socket, shared: &Shared, decode: Decode) {
     let mut buffer = [0; 2048];
     while !shared.stop.load(Ordering::Relaxed) {
         let mut waiting = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];

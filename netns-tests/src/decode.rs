@@ -15,6 +15,8 @@ pub struct Event {
     pub source_mac: [u8; 6],
     /// What it said.
     pub packet: Packet,
+    /// The whole frame.
+    pub frame: Vec<u8>,
 }
 
 /// The protocols that matter here.
@@ -26,6 +28,8 @@ pub enum Packet {
     Arp(Arp),
     /// An IPv6 neighbour advertisement.
     NeighbourAdvertisement(NeighbourAdvertisement),
+    /// Anything else, from a capture of everything.
+    Other,
 }
 
 /// A VRRP advertisement, valid or not.
@@ -110,7 +114,13 @@ pub(crate) fn decode(at: Stamp, frame: &[u8]) -> Option<Event> {
         0x86dd => ipv6(payload)?,
         _ => return None,
     };
-    Some(Event { at, source_mac, packet })
+    Some(Event { at, source_mac, packet, frame: frame.to_vec() })
+}
+
+/// Keeps one Ethernet frame, of interest or not; `None` if it is shorter than a header.
+pub(crate) fn decode_any(at: Stamp, frame: &[u8]) -> Option<Event> {
+    let other = || Some(Event { at, source_mac: array(frame, 6)?, packet: Packet::Other, frame: frame.to_vec() });
+    decode(at, frame).or_else(other)
 }
 
 fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
@@ -203,6 +213,7 @@ impl fmt::Display for Event {
                 write!(f, "ARP {kind} {sender} ({sender_mac:02x?}) to {target}")
             }
             Packet::NeighbourAdvertisement(na) => write!(f, "NA {} solicited {}", na.target, na.solicited),
+            Packet::Other => write!(f, "{} octets", self.frame.len()),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -264,6 +264,32 @@ impl Host {
     pub fn capture(&self) -> Capture {
         let index = self.index(INTERFACE);
         Capture::start(self.namespace.enter(|| packet_socket(index)), format!("{} {INTERFACE}", self.name))
+    }
+
+    /// Captures every frame on one of this host's interfaces, of interest or not.
+    #[must_use]
+    pub fn capture_all(&self, interface: &str) -> Capture {
+        let index = self.index(interface);
+        Capture::start_any(self.namespace.enter(|| packet_socket(index)), format!("{} {interface}", self.name))
+    }
+
+    /// Runs a command on this host and waits for its end.
+    pub fn run(&self, program: &str, arguments: &[&str]) -> Output {
+        let run = || Command::new(program).args(arguments).output();
+        self.namespace.enter(run).must(format!("running {program}"))
+    }
+
+    /// Sets a file under `/proc/sys/net` of this host.
+    pub fn sysctl(&self, path: &str, value: &str) {
+        let path = format!("/proc/sys/net/{path}");
+        self.namespace.enter(|| fs::write(&path, value)).must(path);
+    }
+
+    /// Reads a file under `/proc/net` of this host.
+    #[must_use]
+    pub fn proc_net(&self, name: &str) -> String {
+        let path = format!("/proc/thread-self/net/{name}");
+        self.namespace.enter(|| fs::read_to_string(&path)).must(path)
     }
 
     /// Sends a whole Ethernet frame out of `eth0`.

@@ -17,6 +17,7 @@
 #![allow(clippy::must_use_candidate)]
 
 mod capture;
+pub mod conformance;
 mod daemon;
 mod decode;
 mod duo;

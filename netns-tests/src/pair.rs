@@ -174,10 +174,12 @@ track = {{ {track} }}
         });
         let interval = interval.as_secs_f64();
         let preempt = if *preempt { "" } else { "nopreempt" };
+        // An owner does not wait.
+        let state = if *priority == 255 { "MASTER" } else { "BACKUP" };
         format!(
             r"
 vrrp_instance {name} {{
-  state BACKUP
+  state {state}
   interface eth0
   virtual_router_id {vrid}
   priority {priority}

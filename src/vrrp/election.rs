@@ -199,7 +199,7 @@ impl Router {
     fn reassert(&mut self, met: Rival, out: &mut Effects<'_>) {
         if let State::Master { rival, announces_left, .. } = &mut self.state {
             *rival = None;
-            *announces_left = self.spec.announcing.repeat;
+            *announces_left = self.spec.announcements();
         }
         self.announce(out);
         out.record(self.subject(), Cause::Reasserted { other: met.from, lasted: met.last - met.since });
@@ -292,7 +292,7 @@ impl Router {
         let from = self.role();
         self.state = State::Master {
             last_advert: out.now(),
-            announces_left: self.spec.announcing.repeat,
+            announces_left: self.spec.announcements(),
             last_announce: out.now(),
             rival: None,
         };

@@ -1,7 +1,7 @@
 //! What an operator asks of one virtual router, with every default filled in.
 
 use crate::ids::RouterKey;
-use crate::units::{Interval, Version, VirtualAddress};
+use crate::units::{Family, Interval, Version, VirtualAddress};
 pub use crate::wire::AhFlavour;
 use crate::wire::ChecksumForm;
 use std::fmt;
@@ -59,6 +59,16 @@ impl RouterSpec {
     /// Every address the Master holds: the advertised ones, then the excluded ones.
     pub fn held(&self) -> impl Iterator<Item = VirtualAddress> + Clone + '_ {
         self.addresses.iter().chain(self.excluded.iter()).copied()
+    }
+
+    /// Announcements per address on taking over. RFC 4861, 7.2.6 allows three neighbour advertisements in a row.
+    #[must_use]
+    pub fn announcements(&self) -> u8 {
+        const MAX_NEIGHBOR_ADVERTISEMENT: u8 = 3;
+        match self.key.family {
+            Family::Ipv4 => self.announcing.repeat,
+            Family::Ipv6 => self.announcing.repeat.min(MAX_NEIGHBOR_ADVERTISEMENT),
+        }
     }
 }
 
