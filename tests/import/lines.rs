@@ -121,7 +121,7 @@ fn lines_of_an_instance() {
 fn commands() {
     for (line, argv) in [
         ("script /bin/check", Some(r#"["/bin/check"]"#)),
-        ("script \"/bin/check a 'b c' d\\ e\"", Some(r#"["/bin/check", "a", "b c", "d e"]"#)),
+        ("script \"/bin/check a 'b c' d\\ e f\\\\ g\"", Some(r#"["/bin/check", "a", "b c", "d", "e", "f g"]"#)),
         ("script \"/bin/check 'it''s' \\\"q\\\"\"", Some(r#"["/bin/check", "its", "q"]"#)),
         ("script \"pgrep x\"", Some(r#"["/usr/bin/pgrep", "x"]"#)),
         ("script \"killall -0 x\"", Some(r#"["/usr/bin/killall", "-0", "x"]"#)),
