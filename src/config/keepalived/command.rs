@@ -70,13 +70,12 @@ fn argv(
         notes.unmapped(place, format!("{program}: a program is named by its absolute path or by its name alone"));
         return None;
     }
-    *program = if let Some(path) = surroundings.program(program) {
-        path.display().to_string()
-    } else {
-        let guess = format!("/usr/bin/{program}");
-        notes.changed(place, format!("{program} is not on this host: {guess} is a guess, so look where it is"));
-        guess
-    };
+    let found = surroundings.program(program);
+    if found.is_none() {
+        let message = format!("{program} is not on this host: /usr/bin/{program} is a guess, so look where it is");
+        notes.changed(place, message);
+    }
+    *program = found.map_or_else(|| format!("/usr/bin/{program}"), |path| path.display().to_string());
     Some(argv)
 }
 

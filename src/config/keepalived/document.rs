@@ -72,7 +72,7 @@ fn quoted(text: &str) -> String {
             '"' | '\\' => out.extend(['\\', c]),
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
-            c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if c.is_control() => out.extend(format!("\\u{:04x}", u32::from(c)).chars()),
             c => out.push(c),
         }
     }
@@ -133,11 +133,6 @@ impl Table {
         self.remarks.extend(notes.iter().map(ToString::to_string));
     }
 
-    /// Puts a remark without a line at its head.
-    pub(super) fn remark_text(&mut self, text: String) {
-        self.remarks.push(text);
-    }
-
     /// Whether it runs a program that names no user.
     pub(super) fn runs_as_script_user(&self) -> bool {
         let runs = |key: &str| key == "script" || key.starts_with("on_");
@@ -171,10 +166,9 @@ pub(super) struct Document {
 }
 
 impl Document {
-    pub(super) fn new(from: &Path, notes: &[Note]) -> Self {
+    pub(super) fn new(from: &Path) -> Self {
         let from = from.display().to_string().replace(char::is_control, "\u{fffd}");
-        let mut head = vec![format!("Imported from {from}, which was written for keepalived."), String::new()];
-        head.extend(notes.iter().map(ToString::to_string));
+        let head = vec![format!("Imported from {from}, which was written for keepalived."), String::new()];
         Self { head, tables: Vec::new() }
     }
 

@@ -67,7 +67,7 @@ impl Globals {
                 self.take(statement, notes);
             }
         }
-        self.daemon.remark(notes.since(mark));
+        self.daemon.remark(&notes.claim(mark));
     }
 
     fn take(&mut self, statement: &Statement, notes: &mut Notes) {
@@ -122,7 +122,7 @@ impl Globals {
             if let Some(place) = &self.place {
                 let mark = notes.mark();
                 notes.changed(place, format!("without a script_user keepalived runs scripts as {user}"));
-                self.daemon.remark(notes.since(mark));
+                self.daemon.remark(&notes.claim(mark));
             }
         }
         for table in [self.daemon, self.notify].into_iter().filter(|table| !table.is_empty()) {

@@ -74,7 +74,7 @@ impl Groups {
         if !attachments.is_empty() {
             table.set("track", track::item(&attachments));
         }
-        table.remark(notes.since(mark));
+        table.remark(&notes.claim(mark));
         self.tables.push(table);
         self.tables.extend(hooks.finish(notes));
     }

@@ -33,6 +33,7 @@ pub(super) struct Instance {
 /// What the block says, as it is read.
 #[derive(Debug)]
 struct Draft {
+    place: Place,
     interface: Option<String>,
     vrid: Option<u8>,
     priority: Option<u8>,
@@ -71,7 +72,7 @@ impl Instance {
         if label != name {
             notes.changed(&block.place, format!("{name} is called {label} here"));
         }
-        let mut draft = Draft::new(globals);
+        let mut draft = Draft::new(block.place.clone(), globals);
         let mut addresses = Addresses::default();
         let mut transport = Transport::new(globals.checksum_as_v2);
         let mut hooks = Hooks::new("virtual_router", &label);
@@ -98,7 +99,7 @@ impl Instance {
             notes.broken(&block.place, message);
             return None;
         }
-        table.remark(notes.since(mark));
+        table.remark(&notes.claim(mark));
         let notify = hooks.finish(notes);
         Some(Self { name: name.to_owned(), label, priority, tracks: attachments, notify, in_group: false, table })
     }
@@ -134,8 +135,9 @@ pub(super) fn write(instances: Vec<Instance>, document: &mut Document) {
 }
 
 impl Draft {
-    fn new(globals: &Globals) -> Self {
+    fn new(place: Place, globals: &Globals) -> Self {
         Self {
+            place,
             interface: None,
             vrid: None,
             priority: None,
@@ -286,10 +288,7 @@ impl Draft {
         let accept = self.accept.as_ref().map_or(!self.strict, |(accept, _)| *accept) || priority == 255;
         if !accept && !table.set_if_supported("accept", false) {
             let message = "this version always answers on the virtual addresses: accept = false is not there yet";
-            match &self.accept {
-                Some((_, place)) => notes.unmapped(place, message),
-                None => table.remark_text(format!("strict mode: {message}")),
-            }
+            notes.unmapped(self.accept.as_ref().map_or(&self.place, |(_, place)| place), message);
         }
     }
 }

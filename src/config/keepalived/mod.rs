@@ -56,8 +56,10 @@ pub fn import(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Impor
     let mut notes = Notes::default();
     let lines = reader::read(path, text, surroundings, &mut notes);
     let statements = tree::parse(&lines, &mut notes);
-    let mut document = Document::new(path, notes.since(0));
+    let mut document = Document::new(path);
     map(&statements, surroundings, &mut document, &mut notes);
+    // What is about no table that came of it.
+    document.remark(&notes.claim(0));
     let toml = document.to_string();
     let refused = super::load_text(Path::new("imported.toml"), &toml, &Context::portable()).err();
     Import { toml, notes: notes.into_list(), refused }
@@ -70,11 +72,9 @@ fn map(statements: &[Statement], surroundings: &dyn Surroundings, document: &mut
     for block in named(&["global_defs"]) {
         globals.read(block, notes);
     }
-    let mark = notes.mark();
     for block in statements {
         unmapped::root(block, notes);
     }
-    document.remark(notes.since(mark));
     let mut tracks = Tracks::default();
     for block in named(&["vrrp_script", "vrrp_track_process", "track_file", "vrrp_track_file"]) {
         tracks.define(block, surroundings, notes);

@@ -60,45 +60,56 @@ impl fmt::Display for Note {
 
 /// The remarks so far, in the order in which they were made.
 #[derive(Debug, Default)]
-pub(super) struct Notes(Vec<Note>);
+pub(super) struct Notes {
+    list: Vec<Note>,
+    /// Of each, whether it stands with the table that it is about.
+    claimed: Vec<bool>,
+}
 
 impl Notes {
     pub(super) fn broken(&mut self, place: &Place, message: impl Into<String>) {
-        self.push(NoteKind::Broken, place, message.into());
+        self.push(NoteKind::Broken, place, &message.into());
     }
 
     pub(super) fn unmapped(&mut self, place: &Place, message: impl Into<String>) {
-        self.push(NoteKind::Unmapped, place, message.into());
+        self.push(NoteKind::Unmapped, place, &message.into());
     }
 
     pub(super) fn changed(&mut self, place: &Place, message: impl Into<String>) {
-        self.push(NoteKind::Changed, place, message.into());
+        self.push(NoteKind::Changed, place, &message.into());
     }
 
     /// What a file contains reaches terminals through this: control characters do not. Macros and loops make one line
     /// into many, which say the same thing once.
-    fn push(&mut self, kind: NoteKind, place: &Place, message: String) {
+    fn push(&mut self, kind: NoteKind, place: &Place, message: &str) {
         let message = message.replace(char::is_control, "\u{fffd}");
         let note = Note { kind, message, place: place.clone() };
-        if self.0.len() < Self::MOST && !self.0.iter().rev().take(64).any(|earlier| *earlier == note) {
-            self.0.push(note);
+        if self.list.len() < Self::MOST && !self.list.iter().rev().take(64).any(|earlier| *earlier == note) {
+            self.list.push(note);
+            self.claimed.push(false);
         }
     }
 
     /// More than anybody reads.
     const MOST: usize = 10_000;
 
-    /// A mark for [`Notes::since`].
+    /// A mark for [`Notes::claim`].
     pub(super) fn mark(&self) -> usize {
-        self.0.len()
+        self.list.len()
     }
 
-    /// The remarks made since the mark.
-    pub(super) fn since(&self, mark: usize) -> &[Note] {
-        self.0.get(mark..).unwrap_or_default()
+    /// The remarks made since the mark that stand with no table yet, in the order of the lines; now they do.
+    pub(super) fn claim(&mut self, mark: usize) -> Vec<Note> {
+        let notes = self.list.iter().zip(&mut self.claimed).skip(mark);
+        let mut free: Vec<Note> =
+            notes.filter_map(|(note, claimed)| (!std::mem::replace(claimed, true)).then(|| note.clone())).collect();
+        free.sort_by(|a, b| a.place.cmp(&b.place));
+        free
     }
 
-    pub(super) fn into_list(self) -> Vec<Note> {
-        self.0
+    /// All of them, in the order of the lines.
+    pub(super) fn into_list(mut self) -> Vec<Note> {
+        self.list.sort_by(|a, b| a.place.cmp(&b.place));
+        self.list
     }
 }

@@ -10,8 +10,8 @@ use super::tree::Statement;
 #[derive(Debug)]
 pub(super) struct Hooks {
     table: Table,
-    /// Who runs the first one, and whether that has been said.
-    user: Option<Option<String>>,
+    /// Who runs the first one; `None` before there is one, and `Some("")` for the `script_user`.
+    user: Option<String>,
     /// Where a `notify` stands, which is given arguments.
     generic: Option<Place>,
     /// Where one for a state stands, which is not.
@@ -35,13 +35,14 @@ impl Hooks {
             _ => return false,
         };
         let Some(command) = command::read(statement, surroundings, notes) else { return true };
-        let first = self.user.get_or_insert_with(|| command.user.clone());
-        if *first != command.user {
-            let name = |user: &Option<String>| user.clone().unwrap_or_else(|| "the script_user".to_owned());
+        let user = command.user.unwrap_or_default();
+        let first = self.user.get_or_insert_with(|| user.clone());
+        if *first != user {
+            let name = |user: &str| if user.is_empty() { "the script_user".to_owned() } else { user.to_owned() };
             let message = format!(
                 "the programs of one notify table run as one user: this one runs as {}, not as {}",
                 name(first),
-                name(&command.user)
+                name(&user)
             );
             notes.unmapped(&statement.place, message);
         }
@@ -58,7 +59,7 @@ impl Hooks {
     /// The table, if any hook was taken.
     pub(super) fn finish(mut self, notes: &mut Notes) -> Option<Table> {
         let mark = notes.mark();
-        if let Some(Some(user)) = self.user {
+        if let Some(user) = self.user.filter(|user| !user.is_empty()) {
             self.table.set("user", user);
         }
         if let Some(place) = &self.generic {
@@ -68,7 +69,7 @@ impl Hooks {
                 notes.changed(place, message);
             }
         }
-        self.table.remark(notes.since(mark));
+        self.table.remark(&notes.claim(mark));
         Some(self.table).filter(|table| !table.is_empty())
     }
 }

@@ -174,7 +174,8 @@ impl Reader<'_> {
     }
 
     fn built_in(&self, place: &Place) -> macros::BuiltIn {
-        let directory = place.path.parent().map(|path| path.display().to_string()).unwrap_or_default();
+        let path = self.surroundings.absolute(&place.path);
+        let directory = path.parent().map(|path| path.display().to_string()).unwrap_or_default();
         macros::BuiltIn { directory, instance: self.config_id.clone() }
     }
 }

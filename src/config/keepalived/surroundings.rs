@@ -15,6 +15,9 @@ pub trait Surroundings {
     /// The text of a file.
     fn read(&self, path: &Path) -> io::Result<String>;
 
+    /// A path that does not depend on the directory that one stands in.
+    fn absolute(&self, path: &Path) -> PathBuf;
+
     /// Where the program of this name is.
     fn program(&self, name: &str) -> Option<PathBuf>;
 
@@ -57,6 +60,10 @@ impl Surroundings for ThisHost {
         let mut octets = Vec::new();
         file.take(LARGEST).read_to_end(&mut octets)?;
         Ok(String::from_utf8_lossy(&octets).into_owned())
+    }
+
+    fn absolute(&self, path: &Path) -> PathBuf {
+        std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
     }
 
     fn program(&self, name: &str) -> Option<PathBuf> {

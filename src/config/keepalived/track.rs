@@ -132,7 +132,7 @@ impl Tracks {
         if track.table.get(subject).is_none() {
             return notes.broken(&block.place, format!("{name} is left out: it has no {subject} that can be used"));
         }
-        track.table.remark(notes.since(mark));
+        track.table.remark(&notes.claim(mark));
         self.list.push(track);
     }
 
@@ -178,6 +178,8 @@ impl Tracks {
             );
             return None;
         }
+        let weight =
+            if kind == Kind::File && weight.reverse { Weight { by: -weight.by, reverse: false } } else { weight };
         let weighted = weight.by != 0;
         Some(Attachment { label: track.label.clone(), weight, place: line.place.clone(), weighted })
     }
