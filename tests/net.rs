@@ -420,14 +420,18 @@ fn the_prefix_length_is_put_as_given_and_without_a_broadcast_address() {
 }
 
 #[test]
-fn adding_what_is_there_and_removing_what_is_not_are_no_errors() {
+fn adding_what_is_there_is_told_and_removing_what_is_not_is_no_error() {
     with_hosts(|_| {
         let mut kernel = Netlink::open().expect("netlink");
         let index = index();
+        let (add, renew) = (Change::Add { lifetime: None }, Change::Renew { lifetime: None });
         for address in ["198.51.100.9/24", "2001:db8::9/64"].map(virtual_address) {
-            for change in
-                [Change::Add { lifetime: None }, Change::Add { lifetime: None }, Change::Remove, Change::Remove]
-            {
+            let again = [AddressChange { index, address, change: add }; 2];
+            let mut refusals = Vec::new();
+            let refused = &mut |position, error: io::Error| refusals.push((position, error.raw_os_error()));
+            kernel.change_addresses(&again, refused).expect("answers");
+            assert_eq!(refusals, [(1, Some(libc::EEXIST))]);
+            for change in [renew, Change::Remove, Change::Remove, renew, Change::Remove] {
                 let changes = [AddressChange { index, address, change }];
                 kernel.change_addresses(&changes, &mut |_, error| panic!("{change:?}: {error}")).expect("answers");
             }
@@ -478,7 +482,7 @@ fn an_address_with_a_lifetime_leaves_by_itself_unless_it_is_renewed() {
         let start = now();
         while now() - start < Duration::from_secs(4) {
             readable(kernel_never_speaks().as_fd(), Duration::from_millis(500));
-            reconciler.renew();
+            reconciler.renew(Duration::from_secs(2), 0, 1);
             settle(&mut reconciler, &mut kernel);
             assert!(addresses.into_iter().all(is_there), "renewed in time");
         }
@@ -553,6 +557,36 @@ fn addresses_of_ours_change_no_facts_and_others_do() {
         ip("addr add 203.0.113.1/24 dev eth0");
         let facts = last_facts(&mut monitor, &mut reconciler, |facts| facts.addresses.len() == 3);
         assert_eq!(facts.map(|facts| (facts.ipv4, facts.addresses.len())), Some((Some(A4), 3)));
+    });
+}
+
+/// As an owner (priority 255) has its virtual addresses, or an operator has configured one by mistake.
+#[test]
+fn an_address_that_the_interface_had_before_is_held_and_stays_a_fact_and_stays_there() {
+    with_hosts(|_| {
+        let (mut monitor, mut reconciler) = (Monitor::open().expect("a monitor"), Reconciler::default());
+        let mut kernel = Netlink::open().expect("netlink");
+        ip("addr add 2001:db8::a/64 dev eth0 nodad");
+        notices(&mut monitor, &mut reconciler);
+        let before = on_eth0();
+        let leased = Placement { lifetime: Some(Duration::from_secs(1)), ..placement() };
+        let own = ["192.0.2.1/24", "fe80::a/64", "2001:db8::a/128"].map(virtual_address);
+        for place in [placement(), leased] {
+            for address in own {
+                reconciler.hold(ROUTER, &place, address);
+            }
+            settle(&mut reconciler, &mut kernel);
+            reconciler.renew(Duration::from_secs(2), 0, 1);
+            settle(&mut reconciler, &mut kernel);
+        }
+        assert_eq!(on_eth0(), before, "neither added, nor tagged, nor given a lifetime");
+        assert_eq!(notices(&mut monitor, &mut reconciler), [], "they are facts as before");
+        for address in own {
+            reconciler.release(ROUTER, &eth0(), address);
+        }
+        settle(&mut reconciler, &mut kernel);
+        assert_eq!(on_eth0(), before);
+        assert_eq!(notices(&mut monitor, &mut reconciler), []);
     });
 }
 

@@ -71,10 +71,10 @@ impl Interfaces {
         }
     }
 
-    /// Whether the address is on the interface.
+    /// Whether the address is on the interface. IPv6 has an address once whatever its prefix length; IPv4 once for each.
     pub(super) fn has(&self, index: u32, address: VirtualAddress) -> bool {
-        let link = self.links.get(&index);
-        link.is_some_and(|link| link.addresses.iter().any(|known| known.address == address))
+        let same = |known: VirtualAddress| known.ip == address.ip && (known.ip.is_ipv6() || known == address);
+        self.links.get(&index).is_some_and(|link| link.addresses.iter().any(|known| same(known.address)))
     }
 
     /// Tells what has changed since it was told last, interface by interface. One that was deleted and made anew in

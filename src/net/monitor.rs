@@ -84,7 +84,7 @@ impl Monitor {
             self.stale = false;
         }
         self.interfaces.tell_changes(
-            |known| known.tagged || reconciler.is_held(known.index, known.address),
+            |known| known.tagged || reconciler.has_put(known.index, known.address),
             |name, facts| tell(Notice::Interface { name, facts }),
         );
         // Only once all notices are in: a removal of our own, with the address held again since, is undone by a later one.

@@ -73,9 +73,14 @@ pub struct AddressChange {
 /// What to do with an address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Change {
-    /// Put it on the interface. One that is there already is no error.
+    /// Put it on the interface. One that is there already is refused with `EEXIST` and stays as it is.
     Add {
-        /// After which the kernel removes it by itself, unless it is added anew before; in whole seconds. `None`: never.
+        /// After which the kernel removes it by itself, unless it is renewed before; in whole seconds. `None`: never.
+        lifetime: Option<Duration>,
+    },
+    /// Let the lifetime of one of ours start anew; one that is not there is put there.
+    Renew {
+        /// As for [`Change::Add`].
         lifetime: Option<Duration>,
     },
     /// Take it away. One that is not there is no error.
@@ -211,11 +216,13 @@ impl Netlink {
 
     fn append_change(&mut self, change: &AddressChange) {
         let message = address_message(change);
+        let create = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE;
         match change.change {
-            Change::Add { lifetime } => {
-                let on_conflict = if lifetime.is_some() { NLM_F_REPLACE } else { NLM_F_EXCL };
-                let flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | on_conflict;
-                self.append(RouteNetlinkMessage::NewAddress(message), flags);
+            Change::Add { .. } => {
+                self.append(RouteNetlinkMessage::NewAddress(message), create | NLM_F_EXCL);
+            }
+            Change::Renew { .. } => {
+                self.append(RouteNetlinkMessage::NewAddress(message), create | NLM_F_REPLACE);
             }
             Change::Remove => {
                 self.append(RouteNetlinkMessage::DelAddress(message), NLM_F_REQUEST | NLM_F_ACK);
@@ -253,7 +260,7 @@ pub(super) fn open_socket(groups: u32, buffer: usize) -> io::Result<Socket> {
 /// The state that was asked for is there already. A link that is gone took its addresses with it.
 fn is_harmless(change: Change, error: &io::Error) -> bool {
     match change {
-        Change::Add { .. } => error.raw_os_error() == Some(libc::EEXIST),
+        Change::Add { .. } | Change::Renew { .. } => false,
         Change::Remove => matches!(error.raw_os_error(), Some(libc::EADDRNOTAVAIL | libc::ENODEV)),
     }
 }
@@ -269,7 +276,7 @@ fn address_message(change: &AddressChange) -> AddressMessage {
         _ => AddressScope::Universe,
     };
     message.attributes = vec![AddressAttribute::Local(ip), AddressAttribute::Address(ip)];
-    if let Change::Add { lifetime } = change.change {
+    if let Change::Add { lifetime } | Change::Renew { lifetime } = change.change {
         message.attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_PROTOCOL)));
         if ip.is_ipv6() {
             // A new Master answers at once; the peer that still has the address is the one being replaced.
