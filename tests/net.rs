@@ -105,12 +105,12 @@ fn eth0() -> InterfaceName {
 }
 
 fn placement() -> Placement {
-    Placement { interface: eth0(), index: index(), lifetime: None }
+    Placement { interface: eth0(), index: index(), lifetime: None, vmac: false }
 }
 
 fn spec(family: Family) -> PortSpec {
     let key = PortKey { interface: eth0(), family };
-    PortSpec { key, index: index(), multicast: true, ah: false, vrids: Arc::new([]) }
+    PortSpec { key, index: index(), multicast: true, ah: false, virtual_macs: Arc::new([]), vrids: Arc::new([]) }
 }
 
 fn open(spec: &PortSpec) -> Port {
@@ -426,13 +426,13 @@ fn adding_what_is_there_is_told_and_removing_what_is_not_is_no_error() {
         let index = index();
         let (add, renew) = (Change::Add { lifetime: None }, Change::Renew { lifetime: None });
         for address in ["198.51.100.9/24", "2001:db8::9/64"].map(virtual_address) {
-            let again = [AddressChange { index, address, change: add }; 2];
+            let again = [AddressChange { index, address, vmac: false, change: add }; 2];
             let mut refusals = Vec::new();
             let refused = &mut |position, error: io::Error| refusals.push((position, error.raw_os_error()));
             kernel.change_addresses(&again, refused).expect("answers");
             assert_eq!(refusals, [(1, Some(libc::EEXIST))]);
             for change in [renew, Change::Remove, Change::Remove, renew, Change::Remove] {
-                let changes = [AddressChange { index, address, change }];
+                let changes = [AddressChange { index, address, vmac: false, change }];
                 kernel.change_addresses(&changes, &mut |_, error| panic!("{change:?}: {error}")).expect("answers");
             }
         }
@@ -446,6 +446,7 @@ fn what_the_kernel_refuses_is_reported_by_position() {
         let add = |index, address: &str| AddressChange {
             index,
             address: virtual_address(address),
+            vmac: false,
             change: Change::Add { lifetime: None },
         };
         let changes = [add(index(), "198.51.100.1/24"), add(9999, "198.51.100.2/24"), add(index(), "198.51.100.3/24")];
@@ -744,7 +745,12 @@ fn lost_notices_lead_to_a_new_listing() {
         notices(&mut monitor, &mut reconciler);
 
         let index = index();
-        let add = |address: VirtualAddress| AddressChange { index, address, change: Change::Add { lifetime: None } };
+        let add = |address: VirtualAddress| AddressChange {
+            index,
+            address,
+            vmac: false,
+            change: Change::Add { lifetime: None },
+        };
         for address in many(200) {
             ip(&format!("addr add {address} dev eth0"));
         }

@@ -183,26 +183,12 @@ pub struct Unsupported {
 }
 
 /// What is not built yet. A feature that is done deletes its row.
-pub const UNSUPPORTED: &[Unsupported] = &[
-    Unsupported {
-        section: "virtual_router",
-        key: "mac",
-        value: "\"virtual\"",
-        until_then: "leave it out, or write mac = \"interface\"",
-    },
-    Unsupported {
-        section: "virtual_router",
-        key: "accept",
-        value: "false",
-        until_then: "leave it out, or write accept = true",
-    },
-    Unsupported {
-        section: "authentication",
-        key: "type",
-        value: "\"hmac\"",
-        until_then: "leave authentication out of a version 3 router",
-    },
-];
+pub const UNSUPPORTED: &[Unsupported] = &[Unsupported {
+    section: "authentication",
+    key: "type",
+    value: "\"hmac\"",
+    until_then: "leave authentication out of a version 3 router",
+}];
 
 /// What keepalived's users would write, and what it is called here.
 pub(super) const KEEPALIVED_NAMES: &[(&str, &str)] = &[

@@ -103,6 +103,7 @@ impl Driver {
             self.on_ready(&ready[..count]);
             self.finish_wake();
         }
+        self.executor.close();
         self.executor.keeper.goodbye(clock::now());
     }
 

@@ -8,6 +8,7 @@ use crate::engine::InterfaceFacts;
 use crate::ids::{InterfaceName, RouterId};
 use crate::units::VirtualAddress;
 use netlink_sys::Socket;
+use netlink_sys::protocols::NETLINK_ROUTE;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -62,7 +63,7 @@ impl Monitor {
     /// The same with a receive buffer of `octets`, which may be so small that notices get lost.
     pub fn with_buffer(octets: usize) -> Result<Self, NetlinkError> {
         Ok(Self {
-            socket: open_socket(GROUPS, octets).map_err(NetlinkError::Open)?,
+            socket: open_socket(NETLINK_ROUTE, GROUPS, octets).map_err(NetlinkError::Open)?,
             requests: Netlink::open()?,
             interfaces: Interfaces::default(),
             buffer: Vec::with_capacity(READ),
@@ -120,7 +121,10 @@ impl Monitor {
     fn apply(&mut self) {
         let (interfaces, removals) = (&mut self.interfaces, &mut self.removals);
         each_message(&self.buffer, |_, message| match message {
-            Message::Link(link) => interfaces.link(link),
+            Message::Link(link) => {
+                *removals |= link.macvlan.as_ref().is_some_and(|macvlan| !macvlan.enabled);
+                interfaces.link(link);
+            }
             Message::LinkGone { index } => {
                 interfaces.link_gone(index);
                 *removals = true;

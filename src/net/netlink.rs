@@ -30,6 +30,8 @@ const ANSWERS: usize = 1 << 20;
 const READ: usize = 64 << 10;
 /// A dump that is interrupted by changes is asked for again this often.
 const DUMP_ATTEMPTS: usize = 8;
+/// The metric of a route that any other to the same place comes before.
+const LAST_RESORT: u32 = 0x7fff_ffff;
 /// A lifetime in the kernel that does not end.
 const FOREVER: u32 = u32::MAX;
 
@@ -66,6 +68,8 @@ pub struct AddressChange {
     pub index: u32,
     /// The address with its prefix length.
     pub address: VirtualAddress,
+    /// The interface is a macvlan of ours: the route to the address's subnet comes after the one by the interface below.
+    pub vmac: bool,
     /// What to do.
     pub change: Change,
 }
@@ -109,7 +113,7 @@ pub struct Netlink {
 impl Netlink {
     /// Opens the socket.
     pub fn open() -> Result<Self, NetlinkError> {
-        let socket = open_socket(0, ANSWERS).map_err(NetlinkError::Open)?;
+        let socket = open_socket(NETLINK_ROUTE, 0, ANSWERS).map_err(NetlinkError::Open)?;
         Ok(Self { socket, sequence: 0, request: Vec::new(), answer: Vec::with_capacity(READ) })
     }
 
@@ -187,6 +191,23 @@ impl Netlink {
         Ok(())
     }
 
+    /// One request of any kind, and its answer.
+    pub(super) fn ask(&mut self, request: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
+        self.request.clear();
+        let asked = self.append(request, flags);
+        self.send().map_err(io::Error::other)?;
+        let mut answer = None;
+        while answer.is_none() {
+            self.read(|envelope, message| {
+                if let (true, Message::Outcome(outcome)) = (envelope.sequence == asked, message) {
+                    answer = Some(outcome);
+                }
+            })
+            .map_err(io::Error::other)?;
+        }
+        answer.unwrap_or(Ok(()))
+    }
+
     fn change_batch(
         &mut self,
         changes: &[AddressChange],
@@ -244,9 +265,9 @@ impl AddressKernel for Netlink {
     }
 }
 
-/// Opens a non-blocking rtnetlink socket that hears the multicast groups of the bit mask.
-pub(super) fn open_socket(groups: u32, buffer: usize) -> io::Result<Socket> {
-    let mut socket = Socket::new(NETLINK_ROUTE)?;
+/// Opens a non-blocking netlink socket that hears the multicast groups of the bit mask.
+pub(super) fn open_socket(protocol: isize, groups: u32, buffer: usize) -> io::Result<Socket> {
+    let mut socket = Socket::new(protocol)?;
     socket.set_non_blocking(true)?;
     // Answers without a copy of the request: they take less of the buffer.
     socket.set_cap_ack(true)?;
@@ -278,6 +299,9 @@ fn address_message(change: &AddressChange) -> AddressMessage {
     message.attributes = vec![AddressAttribute::Local(ip), AddressAttribute::Address(ip)];
     if let Change::Add { lifetime } | Change::Renew { lifetime } = change.change {
         message.attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_PROTOCOL)));
+        if change.vmac {
+            message.attributes.push(AddressAttribute::RoutePriority(LAST_RESORT));
+        }
         if ip.is_ipv6() {
             // A new Master answers at once; the peer that still has the address is the one being replaced.
             message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));

@@ -22,6 +22,8 @@ pub struct Placement {
     pub index: u32,
     /// After which the kernel takes them away by itself; `None`: never.
     pub lifetime: Option<Duration>,
+    /// Whether the interface is a macvlan of ours: then whatever is on it is ours too.
+    pub vmac: bool,
 }
 
 type Key = (InterfaceName, VirtualAddress);
@@ -36,6 +38,7 @@ pub struct Reconciler {
 
 struct Holding {
     index: u32,
+    vmac: bool,
     lifetime: Option<Duration>,
     /// Usually one; two while an address moves. None: to be removed.
     holders: Vec<RouterId>,
@@ -62,6 +65,7 @@ impl Reconciler {
         let key = (placement.interface.clone(), address);
         let holding = self.holdings.entry(key.clone()).or_insert_with(|| Holding {
             index: placement.index,
+            vmac: placement.vmac,
             lifetime: None,
             holders: Vec::new(),
             presence: Presence::Absent,
@@ -133,8 +137,8 @@ impl Reconciler {
 
     /// Whose an address is that was there when it was to be added.
     fn whose(&self, key: &Key) -> Presence {
-        match self.holdings.get(key).map(|holding| holding.presence) {
-            Some(Presence::Unknown) => Presence::Ours,
+        match self.holdings.get(key) {
+            Some(holding) if holding.vmac || holding.presence == Presence::Unknown => Presence::Ours,
             _ => Presence::Foreign,
         }
     }
@@ -164,7 +168,7 @@ impl Reconciler {
                 (true, Presence::Ours) | (_, Presence::Foreign) | (false, Presence::Absent) => continue,
             };
             if seen.insert(key) {
-                changes.push(AddressChange { index: holding.index, address: key.1, change });
+                changes.push(AddressChange { index: holding.index, address: key.1, vmac: holding.vmac, change });
                 subjects.push((key.clone(), *router));
             }
         }
@@ -197,6 +201,18 @@ impl Reconciler {
         self.holdings.iter().any(same)
     }
 
+    /// Whether we have put this address on this interface: of what is held there, what is to be removed in the end.
+    #[must_use]
+    pub fn is_ours(&self, interface: &InterfaceName, address: VirtualAddress) -> bool {
+        self.holdings.get(&(interface.clone(), address)).is_some_and(Holding::is_put)
+    }
+
+    /// The indexes of the interfaces on which anything is held.
+    #[must_use]
+    pub fn indexes(&self) -> BTreeSet<u32> {
+        self.holdings.values().filter(|holding| holding.is_held()).map(|holding| holding.index).collect()
+    }
+
     /// Finds what should be there but is not (`is_there`), marks it so that holding it again puts it back, and reports
     /// it to each of its holders.
     pub fn find_lost(
@@ -225,7 +241,12 @@ impl Reconciler {
         let leftovers: Vec<AddressChange> = found
             .iter()
             .filter(|known| known.tagged && !self.adopt(known))
-            .map(|known| AddressChange { index: known.index, address: known.address, change: Change::Remove })
+            .map(|known| AddressChange {
+                index: known.index,
+                address: known.address,
+                vmac: false,
+                change: Change::Remove,
+            })
             .collect();
         kernel.change_addresses(&leftovers, &mut |position, error| refused(leftovers[position].address, error))?;
         Ok(leftovers.len())
@@ -323,7 +344,7 @@ mod tests {
     const B: RouterId = RouterId(2);
 
     fn eth0(index: u32) -> Placement {
-        Placement { interface: InterfaceName::new("eth0").expect("a legal name"), index, lifetime: None }
+        Placement { interface: InterfaceName::new("eth0").expect("a legal name"), index, lifetime: None, vmac: false }
     }
 
     fn ip(last: u8) -> VirtualAddress {
@@ -494,7 +515,10 @@ mod tests {
         for (share, renewed) in [(0, ip(12)), (1, ip(11))] {
             assert_eq!(reconciler.renew(lifetime, share, 2), 2);
             flush(&mut reconciler, &mut kernel);
-            assert_eq!(std::mem::take(&mut kernel.log), [AddressChange { index: 2, address: renewed, change }]);
+            assert_eq!(
+                std::mem::take(&mut kernel.log),
+                [AddressChange { index: 2, address: renewed, vmac: false, change }]
+            );
         }
         assert_eq!(reconciler.renew(Duration::from_secs(9), 0, 1), 0);
     }
@@ -512,7 +536,7 @@ mod tests {
         });
         let swept = reconciler.sweep(&mut kernel, &found, |_, _| ()).expect("the kernel answers");
         assert_eq!(swept, 1);
-        assert_eq!(kernel.log, [AddressChange { index: 2, address: ip(11), change: Change::Remove }]);
+        assert_eq!(kernel.log, [AddressChange { index: 2, address: ip(11), vmac: false, change: Change::Remove }]);
     }
 
     proptest! {
