@@ -309,3 +309,64 @@ fn a_reload_switches_accepting_on_and_off() {
         assert_eq!(pings(client, VIP6), takes, "{more}");
     }
 }
+
+#[test]
+fn routes_and_rules_go_with_the_master_and_come_back_when_removed() {
+    const HELD: &str = r#"virtual_routes = [
+    { to = "10.9.0.0/16", via = "192.168.100.99", metric = 50, source = "192.168.100.10" },
+    { to = "0.0.0.0/0", via = "192.168.100.99", table = 1000 },
+    { to = "2001:db8:9::/48", via = "2001:db8:100::63", device = "eth0" },
+]
+virtual_rules = [{ from = "192.168.100.10/32", table = 1000 }, { to = "2001:db8:9::/48", table = 1000, priority = 900 }]"#;
+    let duo = Duo::default();
+    let host = duo.lab.host(1);
+    let shown = || {
+        ["ip route show proto 112 table all", "ip -6 route show proto 112 table all", "ip rule", "ip -6 rule"]
+            .map(|command| answer(host, command))
+            .concat()
+    };
+    let expected = [
+        "10.9.0.0/16 via 192.168.100.99 dev eth0 src 192.168.100.10 metric 50",
+        "default via 192.168.100.99 dev eth0 table 1000",
+        "2001:db8:9::/48 via 2001:db8:100::63 dev eth0",
+        "from 192.168.100.10 lookup 1000 proto 112",
+        "from all to 2001:db8:9::/48 lookup 1000 proto 112",
+    ];
+    let check = |there: bool| {
+        let shown = shown();
+        for line in expected {
+            assert_eq!(shown.contains(line), there, "{line} in\n{shown}");
+        }
+    };
+    answer(host, "ip route add 10.8.0.0/16 via 192.168.100.99 proto 112 table 7");
+    let one =
+        text(host, 100, "").replacen("\n\n[virtual_router.web6]", &format!("\n{HELD}\n\n[virtual_router.web6]"), 1);
+    let daemon = Daemon::start_with(Implementation::Vrrpd, host, &one);
+    wait_for_master(&duo, 1);
+    sleep(Duration::from_millis(100));
+    check(true);
+    assert!(!shown().contains("10.8.0.0/16"), "left behind by a crash, as far as anybody can tell");
+
+    for harm in ["ip route del 10.9.0.0/16", "ip rule del from 192.168.100.10", "ip -6 route del 2001:db8:9::/48"] {
+        answer(host, harm);
+        sleep(Duration::from_millis(200));
+        check(true);
+    }
+    host.set_link(false);
+    host.set_link(true);
+    host.add_address(host.ip6(), 64);
+    wait_for_master(&duo, 1);
+    sleep(Duration::from_millis(500));
+    check(true);
+
+    daemon.rewrite_with(&text(host, 100, ""));
+    daemon.reload();
+    sleep(Duration::from_millis(300));
+    check(false);
+    daemon.rewrite_with(&one);
+    daemon.reload();
+    sleep(Duration::from_millis(300));
+    check(true);
+    assert!(daemon.stop().success());
+    check(false);
+}

@@ -8,7 +8,9 @@ use super::leases::{self, Leases};
 use super::ports::OpenPort;
 use crate::engine::Event;
 use crate::ids::{InterfaceName, PortId, PortKey, RouterId};
-use crate::net::{Filter, Netlink, NetlinkError, Placement, ReceiveBuffers, Reconciler, Vmacs, sweep_macvlans};
+use crate::net::{
+    Filter, Netlink, NetlinkError, Placement, ReceiveBuffers, Reconciler, Routes, Vmacs, sweep_macvlans, sweep_routes,
+};
 use crate::time::Timestamp;
 use crate::units::VirtualAddress;
 use crate::vrrp::{Action, MacMode, PortSpec, RouterSpec};
@@ -29,6 +31,8 @@ pub(super) struct Executor {
     pub(super) reconciler: Reconciler,
     vmacs: Vmacs,
     filter: Filter,
+    /// What is held besides addresses.
+    pub(super) routes: Routes,
     /// Where a router's addresses were put last.
     placed: BTreeMap<RouterId, (InterfaceName, u32)>,
 }
@@ -44,6 +48,7 @@ impl Executor {
             reconciler: Reconciler::default(),
             vmacs: Vmacs::default(),
             filter: Filter::default(),
+            routes: Routes::default(),
             placed: BTreeMap::new(),
         })
     }
@@ -53,6 +58,7 @@ impl Executor {
         // What cannot be removed now is in the way of a router that needs it, which says so then.
         let _ = sweep_macvlans(&mut self.netlink);
         self.filter.sweep();
+        let _ = sweep_routes(&mut self.netlink);
         let found = self.netlink.addresses()?;
         // What cannot be removed now belongs to an interface that is just going.
         self.reconciler.sweep(&mut self.netlink, &found, |_, _| {})
@@ -159,7 +165,10 @@ impl Executor {
         for action in actions {
             match action {
                 Action::Hold { router, spec, addresses } => match self.placement(spec) {
-                    Ok(Some(placement)) => self.hold(*router, &placement, spec.accept, addresses),
+                    Ok(Some(placement)) => {
+                        self.hold(*router, &placement, spec.accept, addresses);
+                        self.routes.hold(*router, spec);
+                    }
                     Ok(None) => {}
                     Err(error) => refusals.push(Event::AddressRefused { router: *router, error }),
                 },
@@ -167,6 +176,7 @@ impl Executor {
                 _ => {}
             }
         }
+        self.release_routes(actions.iter().any(|action| matches!(action, Action::Release { .. })));
         // Packets are refused before there is an address to take them, and a macvlan is down before its addresses go.
         self.refuse_packets(refusals);
         if self.vmacs.any_up() {
@@ -178,6 +188,9 @@ impl Executor {
             refusals.push(Event::AddressRefused { router, error: error.into() });
         });
         self.filter.open_up();
+        self.routes.put(&mut self.netlink, |router, error| {
+            refusals.push(Event::SendFailed { router, error: error.into() });
+        });
         self.bequeath_addresses(actions);
     }
 
@@ -214,6 +227,18 @@ impl Executor {
                 self.keeper.holds(*router, *index, &ours);
             }
         }
+    }
+
+    /// Routes go before the addresses that they may have as their source.
+    fn release_routes(&mut self, released: bool) {
+        if !self.routes.is_due() && !released {
+            return;
+        }
+        let idle: Vec<RouterId> = self.routes.holders().filter(|&router| !self.reconciler.holds_any(router)).collect();
+        for router in idle {
+            self.routes.release(router);
+        }
+        self.routes.withdraw(&mut self.netlink);
     }
 
     fn refuse_packets(&mut self, refusals: &mut Vec<Event<'static>>) {

@@ -13,6 +13,8 @@ use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeader, AddressMessageBuffer, AddressProtocol,
 };
 use netlink_packet_route::link::{LinkFlags, LinkHeader, LinkMessageBuffer};
+use netlink_packet_route::route::{RouteMessage, RouteMessageBuffer, RouteProtocol};
+use netlink_packet_route::rule::{RuleAttribute, RuleMessage, RuleMessageBuffer};
 use std::io;
 use std::net::IpAddr;
 
@@ -63,6 +65,12 @@ pub(super) enum Message {
     },
     Address(KernelAddress),
     AddressGone(KernelAddress),
+    /// A route of ours.
+    Route(Box<RouteMessage>),
+    /// A rule of ours.
+    Rule(Box<RuleMessage>),
+    /// A route or rule of ours is gone.
+    RouteGone,
     /// The end of a request, or of a dump.
     Outcome(io::Result<()>),
     /// Of no interest here.
@@ -97,8 +105,25 @@ fn decode(kind: u16, payload: &[u8]) -> Option<Message> {
         libc::RTM_DELLINK => Message::LinkGone { index: link_header(payload)?.index },
         libc::RTM_NEWADDR => Message::Address(address(payload)?),
         libc::RTM_DELADDR => Message::AddressGone(address(payload)?),
+        libc::RTM_NEWROUTE => Message::Route(Box::new(our_route(payload)?)),
+        libc::RTM_DELROUTE => our_route(payload).map(|_| Message::RouteGone)?,
+        libc::RTM_NEWRULE => Message::Rule(Box::new(our_rule(payload)?)),
+        libc::RTM_DELRULE => our_rule(payload).map(|_| Message::RouteGone)?,
         _ => return None,
     })
+}
+
+fn our_route(payload: &[u8]) -> Option<RouteMessage> {
+    let buffer = RouteMessageBuffer::new_checked(&payload).ok()?;
+    // First the octet that tells most routes apart: there may be a million of them.
+    let ours = RouteProtocol::Other(ADDRESS_PROTOCOL) == RouteProtocol::from(*payload.get(5)?);
+    ours.then(|| RouteMessage::parse(&buffer).ok()).flatten()
+}
+
+fn our_rule(payload: &[u8]) -> Option<RuleMessage> {
+    let rule = RuleMessage::parse(&RuleMessageBuffer::new_checked(&payload).ok()?).ok()?;
+    let ours = RuleAttribute::Protocol(RouteProtocol::Other(ADDRESS_PROTOCOL));
+    rule.attributes.contains(&ours).then_some(rule)
 }
 
 /// Error messages and the end of a dump both begin with zero or a negated errno.

@@ -10,6 +10,8 @@ use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope, CacheInfo,
 };
 use netlink_packet_route::link::LinkMessage;
+use netlink_packet_route::route::{RouteMessage, RouteProtocol};
+use netlink_packet_route::rule::RuleMessage;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use nix::sys::socket::{setsockopt, sockopt};
@@ -50,7 +52,7 @@ pub enum NetlinkError {
     /// A listing was refused.
     #[error("the kernel does not list its {what}: {error}")]
     Dump {
-        /// Links or addresses.
+        /// Links, addresses, routes or rules.
         what: &'static str,
         /// The kernel's word.
         #[source]
@@ -131,6 +133,32 @@ impl Netlink {
         let request = RouteNetlinkMessage::GetLink(LinkMessage::default());
         self.dump("links", &request, |message| match message {
             Message::Link(link) => Some(link),
+            _ => None,
+        })
+    }
+
+    /// The routes of one family that carry our protocol number. Where the kernel can, it leaves the others out itself.
+    pub(super) fn our_routes(&mut self, family: AddressFamily) -> Result<Vec<RouteMessage>, NetlinkError> {
+        let mut request = RouteMessage::default();
+        request.header.address_family = family;
+        request.header.protocol = RouteProtocol::Other(ADDRESS_PROTOCOL);
+        let strict = self.socket.set_netlink_get_strict_chk(true).is_ok();
+        let found = self.dump("routes", &RouteNetlinkMessage::GetRoute(request), |message| match message {
+            Message::Route(route) => Some(*route),
+            _ => None,
+        });
+        if strict {
+            let _ = self.socket.set_netlink_get_strict_chk(false);
+        }
+        found
+    }
+
+    /// The rules of one family that carry our protocol number.
+    pub(super) fn our_rules(&mut self, family: AddressFamily) -> Result<Vec<RuleMessage>, NetlinkError> {
+        let mut request = RuleMessage::default();
+        request.header.family = family;
+        self.dump("rules", &RouteNetlinkMessage::GetRule(request), |message| match message {
+            Message::Rule(rule) => Some(*rule),
             _ => None,
         })
     }

@@ -207,6 +207,12 @@ impl Reconciler {
         self.holdings.get(&(interface.clone(), address)).is_some_and(Holding::is_put)
     }
 
+    /// Whether the router holds anything.
+    #[must_use]
+    pub fn holds_any(&self, router: RouterId) -> bool {
+        self.holdings.values().any(|holding| holding.holders.contains(&router))
+    }
+
     /// The indexes of the interfaces on which anything is held.
     #[must_use]
     pub fn indexes(&self) -> BTreeSet<u32> {

@@ -2,7 +2,7 @@
 
 use super::super::clock;
 use super::will::{Message, Will};
-use crate::net::{AddressChange, AddressKernel, Change, Farewell, Netlink, sweep_macvlans};
+use crate::net::{AddressChange, AddressKernel, Change, Farewell, Netlink, sweep_macvlans, sweep_routes};
 use crate::time::Timestamp;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -142,6 +142,7 @@ impl Guardian {
         if let Ok(mut netlink) = Netlink::open() {
             let _ = netlink.change_addresses(&changes, &mut |_, _| {});
             let _ = sweep_macvlans(&mut netlink);
+            let _ = sweep_routes(&mut netlink);
         }
     }
 }
