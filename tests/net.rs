@@ -105,12 +105,12 @@ fn eth0() -> InterfaceName {
 }
 
 fn placement() -> Placement {
-    Placement { interface: eth0(), index: index(), lifetime: None }
+    Placement { interface: eth0(), index: index(), lifetime: None, vmac: false }
 }
 
 fn spec(family: Family) -> PortSpec {
     let key = PortKey { interface: eth0(), family };
-    PortSpec { key, index: index(), multicast: true, ah: false, vrids: Arc::new([]) }
+    PortSpec { key, index: index(), multicast: true, ah: false, virtual_macs: Arc::new([]), vrids: Arc::new([]) }
 }
 
 fn open(spec: &PortSpec) -> Port {
@@ -420,15 +420,19 @@ fn the_prefix_length_is_put_as_given_and_without_a_broadcast_address() {
 }
 
 #[test]
-fn adding_what_is_there_and_removing_what_is_not_are_no_errors() {
+fn adding_what_is_there_is_told_and_removing_what_is_not_is_no_error() {
     with_hosts(|_| {
         let mut kernel = Netlink::open().expect("netlink");
         let index = index();
+        let (add, renew) = (Change::Add { lifetime: None }, Change::Renew { lifetime: None });
         for address in ["198.51.100.9/24", "2001:db8::9/64"].map(virtual_address) {
-            for change in
-                [Change::Add { lifetime: None }, Change::Add { lifetime: None }, Change::Remove, Change::Remove]
-            {
-                let changes = [AddressChange { index, address, change }];
+            let again = [AddressChange { index, address, vmac: false, change: add }; 2];
+            let mut refusals = Vec::new();
+            let refused = &mut |position, error: io::Error| refusals.push((position, error.raw_os_error()));
+            kernel.change_addresses(&again, refused).expect("answers");
+            assert_eq!(refusals, [(1, Some(libc::EEXIST))]);
+            for change in [renew, Change::Remove, Change::Remove, renew, Change::Remove] {
+                let changes = [AddressChange { index, address, vmac: false, change }];
                 kernel.change_addresses(&changes, &mut |_, error| panic!("{change:?}: {error}")).expect("answers");
             }
         }
@@ -442,6 +446,7 @@ fn what_the_kernel_refuses_is_reported_by_position() {
         let add = |index, address: &str| AddressChange {
             index,
             address: virtual_address(address),
+            vmac: false,
             change: Change::Add { lifetime: None },
         };
         let changes = [add(index(), "198.51.100.1/24"), add(9999, "198.51.100.2/24"), add(index(), "198.51.100.3/24")];
@@ -498,6 +503,8 @@ fn kernel_never_speaks() -> UdpSocket {
 fn notices(monitor: &mut Monitor, reconciler: &mut Reconciler) -> Vec<Notice> {
     let mut notices = Vec::new();
     monitor.receive(reconciler, |notice| notices.push(notice)).expect("notices");
+    // They come along with every change of an interface.
+    notices.retain(|notice| *notice != Notice::RoutesInDoubt);
     notices
 }
 
@@ -553,6 +560,36 @@ fn addresses_of_ours_change_no_facts_and_others_do() {
         ip("addr add 203.0.113.1/24 dev eth0");
         let facts = last_facts(&mut monitor, &mut reconciler, |facts| facts.addresses.len() == 3);
         assert_eq!(facts.map(|facts| (facts.ipv4, facts.addresses.len())), Some((Some(A4), 3)));
+    });
+}
+
+/// As an owner (priority 255) has its virtual addresses, or an operator has configured one by mistake.
+#[test]
+fn an_address_that_the_interface_had_before_is_held_and_stays_a_fact_and_stays_there() {
+    with_hosts(|_| {
+        let (mut monitor, mut reconciler) = (Monitor::open().expect("a monitor"), Reconciler::default());
+        let mut kernel = Netlink::open().expect("netlink");
+        ip("addr add 2001:db8::a/64 dev eth0 nodad");
+        notices(&mut monitor, &mut reconciler);
+        let before = on_eth0();
+        let leased = Placement { lifetime: Some(Duration::from_secs(1)), ..placement() };
+        let own = ["192.0.2.1/24", "fe80::a/64", "2001:db8::a/128"].map(virtual_address);
+        for place in [placement(), leased] {
+            for address in own {
+                reconciler.hold(ROUTER, &place, address);
+            }
+            settle(&mut reconciler, &mut kernel);
+            reconciler.renew(Duration::from_secs(2), 0, 1);
+            settle(&mut reconciler, &mut kernel);
+        }
+        assert_eq!(on_eth0(), before, "neither added, nor tagged, nor given a lifetime");
+        assert_eq!(notices(&mut monitor, &mut reconciler), [], "they are facts as before");
+        for address in own {
+            reconciler.release(ROUTER, &eth0(), address);
+        }
+        settle(&mut reconciler, &mut kernel);
+        assert_eq!(on_eth0(), before);
+        assert_eq!(notices(&mut monitor, &mut reconciler), []);
     });
 }
 
@@ -668,7 +705,7 @@ fn an_interface_that_is_deleted_made_anew_and_renamed_is_followed() {
             .into_iter()
             .filter_map(|notice| match notice {
                 Notice::Interface { name, facts } => Some((name.to_string(), facts.is_some())),
-                Notice::AddressLost { .. } => None,
+                Notice::AddressLost { .. } | Notice::RoutesInDoubt => None,
             })
             .collect();
         assert!(names.contains(&("eth0".into(), false)) && names.contains(&("lan0".into(), true)), "{names:?}");
@@ -710,7 +747,12 @@ fn lost_notices_lead_to_a_new_listing() {
         notices(&mut monitor, &mut reconciler);
 
         let index = index();
-        let add = |address: VirtualAddress| AddressChange { index, address, change: Change::Add { lifetime: None } };
+        let add = |address: VirtualAddress| AddressChange {
+            index,
+            address,
+            vmac: false,
+            change: Change::Add { lifetime: None },
+        };
         for address in many(200) {
             ip(&format!("addr add {address} dev eth0"));
         }

@@ -344,6 +344,8 @@ fn spec(preempt: Preempt) -> RouterSpec {
         preempt,
         addresses: Arc::new([VirtualAddress::host(IpAddr::from([192, 0, 2, 1]))]),
         excluded: Arc::new([]),
+        routes: Arc::new([]),
+        rules: Arc::new([]),
         accept: true,
         mac: MacMode::Interface,
         checksum: ChecksumChoice::Auto,

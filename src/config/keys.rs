@@ -87,6 +87,11 @@ pub const VIRTUAL_ROUTER: Section = Section {
             "a list of addresses of one family, each with its prefix length: [\"192.168.100.10/24\"]",
         ),
         ("excluded_addresses", "a list of addresses of any family: [\"192.168.101.10/24\", \"2001:db8::10/64\"]"),
+        (
+            "virtual_routes",
+            "a list of routes held with the router: [{ to = \"10.0.0.0/8\", via = \"192.168.1.254\", table = 100 }]",
+        ),
+        ("virtual_rules", "a list of routing rules held with the router: [{ from = \"10.0.0.0/8\", table = 100 }]"),
         ("version", "3 is VRRPv3 (RFC 9568), 2 is VRRPv2 (RFC 3768, IPv4 only)"),
         (
             "advert_interval",
@@ -124,6 +129,30 @@ pub const AUTHENTICATION: Section = Section {
         ("secret_file", "the absolute path of a file that contains the secret and that only its owner may read"),
         ("flavour", "keepalived for peers in the field; rfc2402 takes a key of 16 octets"),
         ("key_id", "the number of the key, for type \"hmac\""),
+    ],
+};
+
+/// A table in the list `virtual_routes`.
+pub const VIRTUAL_ROUTE: Section = Section {
+    title: "virtual_routes",
+    keys: &[
+        ("to", "the destination with its prefix length: \"10.0.0.0/8\", or \"0.0.0.0/0\" for the default route"),
+        ("via", "the next hop; without one the destination is on the device's link"),
+        ("device", "the interface; where there is no next hop either, the router's own"),
+        ("table", "the number of the routing table; 254 is the main one"),
+        ("metric", "of several routes to one destination the one with the lowest metric is taken"),
+        ("source", "the source address of this host's own packets by this route: a virtual address, say"),
+    ],
+};
+
+/// A table in the list `virtual_rules`.
+pub const VIRTUAL_RULE: Section = Section {
+    title: "virtual_rules",
+    keys: &[
+        ("from", "where packets come from: \"10.0.0.0/8\""),
+        ("to", "where packets go to: \"10.0.0.0/8\""),
+        ("table", "the number of the routing table to look in"),
+        ("priority", "rules are looked at in the order of their numbers, 1 to 32765"),
     ],
 };
 
@@ -166,8 +195,18 @@ pub const ATTACHMENT: Section = Section {
 };
 
 /// All kinds of tables.
-pub const SECTIONS: &[&Section] =
-    &[&TOP, &DAEMON, &TRACK, &VIRTUAL_ROUTER, &AUTHENTICATION, &SYNC_GROUP, &NOTIFY, &ATTACHMENT];
+pub const SECTIONS: &[&Section] = &[
+    &TOP,
+    &DAEMON,
+    &TRACK,
+    &VIRTUAL_ROUTER,
+    &VIRTUAL_ROUTE,
+    &VIRTUAL_RULE,
+    &AUTHENTICATION,
+    &SYNC_GROUP,
+    &NOTIFY,
+    &ATTACHMENT,
+];
 
 /// A value that the types understand but that nothing acts on yet. It is refused rather than ignored.
 #[derive(Debug)]
@@ -183,26 +222,12 @@ pub struct Unsupported {
 }
 
 /// What is not built yet. A feature that is done deletes its row.
-pub const UNSUPPORTED: &[Unsupported] = &[
-    Unsupported {
-        section: "virtual_router",
-        key: "mac",
-        value: "\"virtual\"",
-        until_then: "leave it out, or write mac = \"interface\"",
-    },
-    Unsupported {
-        section: "virtual_router",
-        key: "accept",
-        value: "false",
-        until_then: "leave it out, or write accept = true",
-    },
-    Unsupported {
-        section: "authentication",
-        key: "type",
-        value: "\"hmac\"",
-        until_then: "leave authentication out of a version 3 router",
-    },
-];
+pub const UNSUPPORTED: &[Unsupported] = &[Unsupported {
+    section: "authentication",
+    key: "type",
+    value: "\"hmac\"",
+    until_then: "leave authentication out of a version 3 router",
+}];
 
 /// What keepalived's users would write, and what it is called here.
 pub(super) const KEEPALIVED_NAMES: &[(&str, &str)] = &[

@@ -27,6 +27,7 @@ mod lint;
 mod reader;
 mod resolve;
 mod router;
+mod routes;
 mod script;
 mod source;
 mod syntax;

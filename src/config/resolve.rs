@@ -10,8 +10,18 @@ use super::source::Place;
 use super::track::TrackDraft;
 use crate::engine::{Check, GroupPlan, Plan, TrackerSpec};
 use crate::ids::{InterfaceName, RouterKey};
+use crate::units::Priority;
+use crate::vrrp::RouterSpec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// The owner of addresses takes packets to them, whatever stands there (RFC 9568, 6.4.3).
+fn as_owner(spec: Arc<RouterSpec>, priority: Priority) -> Arc<RouterSpec> {
+    if priority == Priority::OWNER && !spec.accept {
+        return Arc::new(RouterSpec { accept: true, ..RouterSpec::clone(&spec) });
+    }
+    spec
+}
 
 /// Everything that was read.
 pub(super) struct Drafts {
@@ -49,10 +59,11 @@ impl Drafts {
 
     /// The plan, of what is complete.
     pub(super) fn plan(&self) -> Plan {
-        let group = |name: Option<Arc<str>>, candidacy: &CandidacyDraft, members: &[&RouterDraft]| GroupPlan {
-            name,
-            candidacy: candidacy.resolve(),
-            members: members.iter().filter_map(|router| router.spec.clone()).collect(),
+        let group = |name: Option<Arc<str>>, candidacy: &CandidacyDraft, members: &[&RouterDraft]| {
+            let candidacy = candidacy.resolve();
+            let specs = members.iter().filter_map(|router| router.spec.clone());
+            let members = specs.map(|spec| as_owner(spec, candidacy.priority)).collect();
+            GroupPlan { name, candidacy, members }
         };
         let groups = self.groups.iter().map(|g| group(Some(g.name.clone()), &g.candidacy, &self.members(g)));
         let lone = self.lone().map(|router| group(None, &router.candidacy, &[router]));

@@ -13,7 +13,7 @@ use super::tree::Entry;
 use super::value::spelled;
 use crate::ids::{InterfaceName, RouterKey};
 use crate::units::{Family, Interval, Version, VirtualAddress, Vrid};
-use crate::vrrp::{Announcing, Auth, ChecksumChoice, MacMode, Preempt, RouterSpec};
+use crate::vrrp::{Announcing, Auth, ChecksumChoice, MacMode, Preempt, RouterSpec, VirtualRoute, VirtualRule};
 use crate::wire::ChecksumForm;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +56,8 @@ pub(super) fn read(
     let candidacy = CandidacyDraft::read(&fields, tracks, report);
     let checksum = checksum(&fields, version.value, family, report);
     let mac = fields.choice("mac", &MACS, report).map_or_else(MacMode::default, |at| at.value);
+    let routes = virtual_routes(&fields, interface.as_ref(), report);
+    let rules: Vec<VirtualRule> = fields.take("virtual_rules", report).unwrap_or_default();
     let spec = RouterSpec {
         name: name.clone(),
         // Stands in until the parts without which there is no router are known to be there, at the end.
@@ -69,6 +71,8 @@ pub(super) fn read(
         preempt: preempt(&fields, report),
         addresses: advertised.iter().map(|at| at.value).collect(),
         excluded: excluded.iter().map(|at| at.value).collect(),
+        routes: routes.into(),
+        rules: rules.into(),
         accept: flag(&fields, "accept", true, report),
         mac,
         checksum,
@@ -101,6 +105,19 @@ pub(super) fn read(
 
 fn key(interface: Option<&At<InterfaceName>>, family: Option<Family>, vrid: Option<&At<Vrid>>) -> Option<RouterKey> {
     Some(RouterKey { interface: interface?.value.clone(), family: family?, vrid: vrid?.value })
+}
+
+/// A route without a next hop is on the link of the router's own interface, unless it says otherwise.
+fn virtual_routes(
+    fields: &Fields<'_>,
+    interface: Option<&At<InterfaceName>>,
+    report: &mut Diagnostics,
+) -> Vec<VirtualRoute> {
+    let mut routes: Vec<VirtualRoute> = fields.take("virtual_routes", report).unwrap_or_default();
+    for route in routes.iter_mut().filter(|route| route.via.is_none() && route.device.is_none()) {
+        route.device = interface.map(|at| at.value.clone());
+    }
+    routes
 }
 
 fn flag(fields: &Fields<'_>, key: &'static str, default: bool, report: &mut Diagnostics) -> bool {

@@ -45,6 +45,7 @@ fn amended(from: &RouterSpec, to: &RouterSpec) -> Vec<String> {
     differs(from.version != to.version, "it speaks another version and starts anew");
     differs(from.interval != to.interval, "advert_interval changes");
     differs(from.preempt != to.preempt, "preempt or preempt_delay changes");
+    differs(from.routes != to.routes || from.rules != to.rules, "virtual_routes or virtual_rules change");
     differs(from.accept != to.accept, "accept changes");
     differs(from.mac != to.mac, "mac changes");
     differs(from.checksum != to.checksum, "checksum changes");

@@ -103,6 +103,7 @@ impl Driver {
             self.on_ready(&ready[..count]);
             self.finish_wake();
         }
+        self.executor.close();
         self.executor.keeper.goodbye(clock::now());
     }
 
@@ -147,13 +148,18 @@ impl Driver {
     fn on_notices(&mut self) {
         let now = clock::now();
         let Self { engine, executor, monitor, actions, .. } = self;
+        let mut in_doubt = false;
         // After an error the monitor lists everything anew at its next turn.
         let _ = monitor.receive(&mut executor.reconciler, |notice| match notice {
             Notice::Interface { name, facts } => engine.handle(Event::Interface { name, facts }, now, actions),
             Notice::AddressLost { router, address } => {
                 engine.handle(Event::AddressLost { router, address }, now, actions);
             }
+            Notice::RoutesInDoubt => in_doubt = true,
         });
+        if in_doubt {
+            executor.routes.doubt();
+        }
     }
 
     fn on_orders(&mut self) {
@@ -213,6 +219,9 @@ impl Driver {
     fn execute(&mut self) {
         for _ in 0..4 {
             let refusals = self.executor.execute(&self.actions, &self.epoll);
+            if self.executor.routes.holders().next().is_some() {
+                self.monitor.hear_routes();
+            }
             for action in self.actions.drain(..) {
                 match action {
                     Action::Record(record) => self.desk.tell(News::Record(record)),

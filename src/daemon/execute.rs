@@ -8,10 +8,12 @@ use super::leases::{self, Leases};
 use super::ports::OpenPort;
 use crate::engine::Event;
 use crate::ids::{InterfaceName, PortId, PortKey, RouterId};
-use crate::net::{Netlink, NetlinkError, Placement, ReceiveBuffers, Reconciler};
+use crate::net::{
+    Filter, Netlink, NetlinkError, Placement, ReceiveBuffers, Reconciler, Routes, Vmacs, sweep_macvlans, sweep_routes,
+};
 use crate::time::Timestamp;
 use crate::units::VirtualAddress;
-use crate::vrrp::{Action, PortSpec, RouterSpec};
+use crate::vrrp::{Action, MacMode, PortSpec, RouterSpec};
 use crate::wire::{Packet, Standing};
 use nix::sys::epoll::Epoll;
 use std::collections::BTreeMap;
@@ -27,6 +29,12 @@ pub(super) struct Executor {
     pub(super) keeper: Keeper,
     /// What is held for whom; the monitor asks it which addresses are ours.
     pub(super) reconciler: Reconciler,
+    vmacs: Vmacs,
+    filter: Filter,
+    /// What is held besides addresses.
+    pub(super) routes: Routes,
+    /// Where a router's addresses were put last.
+    placed: BTreeMap<RouterId, (InterfaceName, u32)>,
 }
 
 impl Executor {
@@ -38,11 +46,19 @@ impl Executor {
             leases: Leases::default(),
             keeper: Keeper::default(),
             reconciler: Reconciler::default(),
+            vmacs: Vmacs::default(),
+            filter: Filter::default(),
+            routes: Routes::default(),
+            placed: BTreeMap::new(),
         })
     }
 
-    /// Removes addresses with our tag that nobody holds: a daemon that crashed has left them.
+    /// Removes what a daemon that crashed has left: macvlans of ours, and addresses with our tag that nobody holds.
     pub(super) fn sweep(&mut self) -> Result<usize, NetlinkError> {
+        // What cannot be removed now is in the way of a router that needs it, which says so then.
+        let _ = sweep_macvlans(&mut self.netlink);
+        self.filter.sweep();
+        let _ = sweep_routes(&mut self.netlink);
         let found = self.netlink.addresses()?;
         // What cannot be removed now belongs to an interface that is just going.
         self.reconciler.sweep(&mut self.netlink, &found, |_, _| {})
@@ -70,13 +86,29 @@ impl Executor {
         self.send_adverts(actions, &mut refusals);
         self.change_addresses(actions, &mut refusals);
         self.send_announcements(actions, &mut refusals);
-        for action in actions {
-            if let Action::ClosePort { port } = action {
-                // Closing the sockets takes them out of the epoll set.
-                self.ports.remove(port);
+        self.close_ports(actions);
+        refusals
+    }
+
+    /// Removes what is of no use without the daemon.
+    pub(super) fn close(&mut self) {
+        self.vmacs.close(&mut self.netlink);
+        self.filter.close();
+    }
+
+    /// Closes ports, but none that is opened again in the same batch: on an interface that was made anew.
+    fn close_ports(&mut self, actions: &[Action]) {
+        for (position, action) in actions.iter().enumerate() {
+            let Action::ClosePort { port: closed } = action else { continue };
+            let opened = |later: &Action| matches!(later, Action::OpenPort { port, .. } if port == closed);
+            if actions.iter().skip(position).any(opened) {
+                continue;
+            }
+            // Closing the sockets takes them out of the epoll set.
+            if let Some(open) = self.ports.remove(closed) {
+                self.vmacs.fit(&mut self.netlink, &open.spec.key, open.spec.index, &[], |_| {});
             }
         }
-        refusals
     }
 
     /// When addresses are to be renewed.
@@ -93,6 +125,8 @@ impl Executor {
     }
 
     fn open_port(&mut self, id: PortId, spec: &Arc<PortSpec>, epoll: &Epoll, refusals: &mut Vec<Event<'static>>) {
+        // A router left without its macvlan hears why when it becomes Master.
+        self.vmacs.fit(&mut self.netlink, &spec.key, spec.index, &spec.virtual_macs, |_| {});
         if self.ports.get_mut(&id).is_some_and(|open| open.amend(spec)) {
             return;
         }
@@ -121,42 +155,112 @@ impl Executor {
             }
         }
         for open in self.ports.values_mut() {
-            open.sockets.flush(|router, error| refusals.push(send_failed(router, "send an advert", &error)));
+            let mut failed = |router, error| refusals.push(send_failed(router, "send an advert", &error));
+            open.sockets.flush(&mut failed);
+            open.frames.flush(failed);
         }
     }
 
     fn change_addresses(&mut self, actions: &[Action], refusals: &mut Vec<Event<'static>>) {
         for action in actions {
             match action {
-                Action::Hold { router, spec, addresses } => self.hold(*router, spec, addresses),
-                Action::Release { router, spec, addresses } => {
-                    self.keeper.releases(*router, addresses);
-                    for &address in addresses.iter() {
-                        self.reconciler.release(*router, &spec.key.interface, address);
+                Action::Hold { router, spec, addresses } => match self.placement(spec) {
+                    Ok(Some(placement)) => {
+                        self.hold(*router, &placement, spec.accept, addresses);
+                        self.routes.hold(*router, spec);
                     }
-                }
+                    Ok(None) => {}
+                    Err(error) => refusals.push(Event::AddressRefused { router: *router, error }),
+                },
+                Action::Release { router, spec, addresses } => self.release(*router, spec, addresses),
                 _ => {}
             }
+        }
+        self.release_routes(actions.iter().any(|action| matches!(action, Action::Release { .. })));
+        // Packets are refused before there is an address to take them, and a macvlan is down before its addresses go.
+        self.refuse_packets(refusals);
+        if self.vmacs.any_up() {
+            self.vmacs.lower_unused(&mut self.netlink, &self.reconciler.indexes());
         }
         // A failure as a whole leaves everything pending: the next flush repeats it.
         let _ = self.reconciler.flush(&mut self.netlink, |router, address, error| {
             let error = format!("cannot change the address {address}: {error}");
             refusals.push(Event::AddressRefused { router, error: error.into() });
         });
+        self.filter.open_up();
+        self.routes.put(&mut self.netlink, |router, error| {
+            refusals.push(Event::SendFailed { router, error: error.into() });
+        });
+        self.bequeath_addresses(actions);
     }
 
-    fn hold(&mut self, router: RouterId, spec: &RouterSpec, addresses: &[VirtualAddress]) {
-        let Some(index) = self.index_of(&spec.key.port()) else { return };
-        let interface: InterfaceName = spec.key.interface.clone();
-        let lifetime = leases::lifetime(spec);
-        if let Some(lifetime) = lifetime {
+    fn hold(&mut self, router: RouterId, placement: &Placement, accept: bool, addresses: &[VirtualAddress]) {
+        if let Some(lifetime) = placement.lifetime {
             self.leases.begin(lifetime, clock::now());
         }
-        self.keeper.holds(router, index, addresses);
-        let placement = Placement { interface, index, lifetime };
+        self.placed.insert(router, (placement.interface.clone(), placement.index));
         for &address in addresses {
-            self.reconciler.hold(router, &placement, address);
+            self.reconciler.hold(router, placement, address);
+            if !accept {
+                self.filter.refuse(router, address.ip);
+            }
         }
+    }
+
+    fn release(&mut self, router: RouterId, spec: &RouterSpec, addresses: &[VirtualAddress]) {
+        self.keeper.releases(router, addresses);
+        let interface = self.placed.get(&router).map_or(&spec.key.interface, |(interface, _)| interface);
+        for &address in addresses {
+            self.reconciler.release(router, interface, address);
+            self.filter.allow(router, address.ip);
+        }
+    }
+
+    /// The guardian removes what we have put there, and not what an interface had before.
+    fn bequeath_addresses(&mut self, actions: &[Action]) {
+        for action in actions {
+            if let Action::Hold { router, addresses, .. } = action
+                && let Some((interface, index)) = self.placed.get(router)
+            {
+                let ours = addresses.iter().copied().filter(|&address| self.reconciler.is_ours(interface, address));
+                let ours: Vec<VirtualAddress> = ours.collect();
+                self.keeper.holds(*router, *index, &ours);
+            }
+        }
+    }
+
+    /// Routes go before the addresses that they may have as their source.
+    fn release_routes(&mut self, released: bool) {
+        if !self.routes.is_due() && !released {
+            return;
+        }
+        let idle: Vec<RouterId> = self.routes.holders().filter(|&router| !self.reconciler.holds_any(router)).collect();
+        for router in idle {
+            self.routes.release(router);
+        }
+        self.routes.withdraw(&mut self.netlink);
+    }
+
+    fn refuse_packets(&mut self, refusals: &mut Vec<Event<'static>>) {
+        if let Err(error) = self.filter.close_up() {
+            let text: Arc<str> = error.to_string().into();
+            let concerned = self.filter.refusing(error.address);
+            refusals.extend(concerned.map(|router| Event::AddressRefused { router, error: Arc::clone(&text) }));
+        }
+    }
+
+    /// Where the addresses of a router go: on its interface, or on its macvlan, which is up then.
+    fn placement(&mut self, spec: &RouterSpec) -> Result<Option<Placement>, Arc<str>> {
+        let Some(parent) = self.index_of(&spec.key.port()) else { return Ok(None) };
+        let (interface, index, vmac) = match spec.mac {
+            MacMode::Interface => (spec.key.interface.clone(), parent, false),
+            MacMode::Virtual => {
+                let device = self.vmacs.raise(&mut self.netlink, &spec.key, parent);
+                let device = device.map_err(|error| error.to_string())?;
+                (device.name.clone(), device.index, true)
+            }
+        };
+        Ok(Some(Placement { interface, index, lifetime: leases::lifetime(spec), vmac }))
     }
 
     fn index_of(&self, key: &PortKey) -> Option<u32> {
@@ -165,10 +269,10 @@ impl Executor {
 
     fn send_announcements(&mut self, actions: &[Action], refusals: &mut Vec<Event<'static>>) {
         for action in actions {
-            if let Action::Announce { port, router, addresses, .. } = action
+            if let Action::Announce { port, router, spec, addresses } = action
                 && let Some(open) = self.ports.get_mut(port)
             {
-                open.queue_announcements(*router, addresses);
+                open.queue_announcements(*router, spec, addresses);
             }
         }
         for open in self.ports.values_mut() {

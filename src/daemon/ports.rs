@@ -4,8 +4,9 @@ use super::guardian::Voice;
 use crate::ids::RouterId;
 use crate::net::{FrameSocket, Port, PortError};
 use crate::units::VirtualAddress;
-use crate::vrrp::{Action, Auth, PortSpec, RouterSpec};
+use crate::vrrp::{Action, Auth, MacMode, PortSpec, RouterSpec};
 use crate::wire::auth::{AhFlavour, AhStamp};
+use crate::wire::ethernet::{self, EtherType};
 use crate::wire::ip::{Ipv4Header, Ipv6Header};
 use crate::wire::{AuthField, ChecksumForm, Outgoing, Standing, arp, auth, ndp};
 use std::net::{IpAddr, Ipv4Addr};
@@ -60,7 +61,12 @@ impl OpenPort {
     }
 
     fn queue_message(&mut self, router: RouterId, advert: &Advert<'_>, sequence: u32) {
-        let Self { sockets, message, .. } = self;
+        let Self { sockets, frames, message, .. } = self;
+        // To a peer it leaves as ordinary unicast does: only the kernel knows the way.
+        if let Some(mac) = virtual_mac(advert.spec).filter(|_| advert.destination.is_multicast()) {
+            frames.queue(router, |out| advert.append_frame(mac, sequence, message, out));
+            return;
+        }
         match (advert.source, advert.destination) {
             (IpAddr::V4(source), IpAddr::V4(to)) => {
                 let path = Path { source, to, id: identification(sequence) };
@@ -92,9 +98,9 @@ impl OpenPort {
     }
 
     /// Queues one announcement for each address.
-    pub(super) fn queue_announcements(&mut self, router: RouterId, addresses: &[VirtualAddress]) {
+    pub(super) fn queue_announcements(&mut self, router: RouterId, spec: &RouterSpec, addresses: &[VirtualAddress]) {
         // Asked for each time: a bond changes its MAC address when it fails over.
-        let Ok(mac) = self.frames.mac() else { return };
+        let Ok(mac) = virtual_mac(spec).map_or_else(|| self.frames.mac(), Ok) else { return };
         for address in addresses {
             self.frames.queue(router, |out| match address.ip {
                 IpAddr::V4(ip) => arp::append_gratuitous(mac, ip, out),
@@ -102,6 +108,11 @@ impl OpenPort {
             });
         }
     }
+}
+
+/// The virtual router MAC address, for a router that uses it.
+fn virtual_mac(spec: &RouterSpec) -> Option<[u8; 6]> {
+    (spec.mac == MacMode::Virtual).then(|| spec.key.vrid.mac(spec.key.family))
 }
 
 /// What one advert says to one destination.
@@ -114,6 +125,14 @@ struct Advert<'a> {
 }
 
 impl Advert<'_> {
+    /// The complete frame to the group, from the virtual MAC address: so switches learn where the Master is (RFC 9568,
+    /// 7.2).
+    fn append_frame(&self, mac: [u8; 6], sequence: u32, message: &[u8], out: &mut Vec<u8>) {
+        let kind = if self.destination.is_ipv4() { EtherType::Ipv4 } else { EtherType::Ipv6 };
+        ethernet::append_header(ethernet::multicast_mac(self.destination), mac, kind, out);
+        out.extend_from_slice(&self.datagram(message, sequence));
+    }
+
     fn outgoing<'a>(&self, addresses: &'a [IpAddr]) -> Outgoing<'a> {
         Outgoing {
             version: self.spec.version,

@@ -4,7 +4,7 @@ use super::counters::PortCounters;
 use super::event::InterfaceFacts;
 use crate::ids::{InterfaceName, PortId, PortKey, RouterId};
 use crate::units::{Family, Vrid};
-use crate::vrrp::{Action, Auth, Effects, PortSpec, RouterSpec, Unfit};
+use crate::vrrp::{Action, Auth, Effects, MacMode, PortSpec, RouterSpec, Unfit};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -32,6 +32,7 @@ pub(super) struct Port {
 struct Needs {
     multicast: bool,
     ah: bool,
+    virtual_macs: Vec<Vrid>,
     vrids: Vec<Vrid>,
 }
 
@@ -100,6 +101,9 @@ impl Links {
         port.routers[usize::from(spec.key.vrid.get())] = Some(router);
         port.needs.multicast |= spec.peers.is_empty();
         port.needs.ah |= matches!(spec.auth, Auth::Ah { .. });
+        if spec.mac == MacMode::Virtual {
+            port.needs.virtual_macs.push(spec.key.vrid);
+        }
         port.needs.vrids.push(spec.key.vrid);
     }
 
@@ -108,10 +112,18 @@ impl Links {
         for (index, port) in self.ports.iter_mut().enumerate() {
             let id = PortId(u32::try_from(index).expect("ports are numbered in 32 bits"));
             let wanted = self.facts.get(&port.key.interface).filter(|_| !port.needs.vrids.is_empty()).map(|facts| {
-                let Needs { multicast, ah, mut vrids } = port.needs.clone();
+                let Needs { multicast, ah, mut virtual_macs, mut vrids } = port.needs.clone();
                 // The order of a configuration file is no reason to open a socket anew.
                 vrids.sort_unstable();
-                Arc::new(PortSpec { key: port.key.clone(), index: facts.index, multicast, ah, vrids: vrids.into() })
+                virtual_macs.sort_unstable();
+                Arc::new(PortSpec {
+                    key: port.key.clone(),
+                    index: facts.index,
+                    multicast,
+                    ah,
+                    virtual_macs: virtual_macs.into(),
+                    vrids: vrids.into(),
+                })
             });
             if wanted == port.open {
                 continue;

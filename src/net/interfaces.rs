@@ -18,6 +18,9 @@ pub(super) struct Interfaces {
 struct Link {
     name: InterfaceName,
     up: bool,
+    /// A macvlan of ours, of which nothing is told.
+    ours: bool,
+    enabled: bool,
     /// In the kernel's order: the first primary one is the interface's primary address.
     addresses: Vec<KernelAddress>,
 }
@@ -25,14 +28,17 @@ struct Link {
 impl Interfaces {
     /// A link is there, or has changed; perhaps its name.
     pub(super) fn link(&mut self, state: LinkState) {
+        let ours = state.is_ours();
+        let enabled = state.macvlan.as_ref().is_none_or(|macvlan| macvlan.enabled);
         self.touched.insert(state.name.clone());
         if let Some(link) = self.links.get_mut(&state.index) {
             if link.name != state.name {
                 self.touched.insert(std::mem::replace(&mut link.name, state.name));
             }
-            link.up = state.up;
+            (link.up, link.ours, link.enabled) = (state.up, ours, enabled);
         } else {
-            self.links.insert(state.index, Link { name: state.name, up: state.up, addresses: Vec::new() });
+            let link = Link { name: state.name, up: state.up, ours, enabled, addresses: Vec::new() };
+            self.links.insert(state.index, link);
         }
     }
 
@@ -71,10 +77,12 @@ impl Interfaces {
         }
     }
 
-    /// Whether the address is on the interface.
+    /// Whether the address is on the interface. IPv6 has an address once whatever its prefix length; IPv4 once for each.
     pub(super) fn has(&self, index: u32, address: VirtualAddress) -> bool {
-        let link = self.links.get(&index);
-        link.is_some_and(|link| link.addresses.iter().any(|known| known.address == address))
+        let same = |known: VirtualAddress| known.ip == address.ip && (known.ip.is_ipv6() || known == address);
+        // On a macvlan that somebody has set down it is of no use.
+        let usable = self.links.get(&index).filter(|link| link.enabled || !link.ours);
+        usable.is_some_and(|link| link.addresses.iter().any(|known| same(known.address)))
     }
 
     /// Tells what has changed since it was told last, interface by interface. One that was deleted and made anew in
@@ -85,7 +93,7 @@ impl Interfaces {
         mut tell: impl FnMut(InterfaceName, Option<InterfaceFacts>),
     ) {
         for name in std::mem::take(&mut self.touched) {
-            let link = self.links.iter().find(|(_, link)| link.name == name);
+            let link = self.links.iter().find(|(_, link)| link.name == name && !link.ours);
             let facts = link.map(|(&index, link)| link.facts(index, &is_ours));
             if let Some(told) = self.told.get(&name)
                 && facts.as_ref().is_none_or(|facts| facts.index != told.index)
@@ -131,7 +139,7 @@ mod tests {
     }
 
     fn link(index: u32, text: &str, up: bool) -> LinkState {
-        LinkState { index, name: name(text), up }
+        LinkState { index, name: name(text), up, macvlan: None }
     }
 
     fn address(index: u32, ip: &str) -> KernelAddress {

@@ -3,20 +3,28 @@
 //! Only the attributes that are used are decoded: one of some newer kernel that the decoder does not know must not
 //! hide the loss of a link.
 
+use super::macvlan::Macvlan;
 use super::netlink::ADDRESS_PROTOCOL;
 use crate::ids::InterfaceName;
 use crate::units::VirtualAddress;
-use netlink_packet_core::{NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer, Parseable};
+use netlink_packet_core::{NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer, NlasIterator, Parseable};
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeader, AddressMessageBuffer, AddressProtocol,
 };
 use netlink_packet_route::link::{LinkFlags, LinkHeader, LinkMessageBuffer};
+use netlink_packet_route::route::{RouteMessage, RouteMessageBuffer, RouteProtocol};
+use netlink_packet_route::rule::{RuleAttribute, RuleMessage, RuleMessageBuffer};
 use std::io;
 use std::net::IpAddr;
 
-/// The interface's name among the attributes of a link message.
+/// The attributes of a link message that are looked at.
+const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
+const IFLA_LINK: u16 = 5;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_IFALIAS: u16 = 20;
+const IFLA_INFO_KIND: u16 = 1;
 /// Octets of a netlink header.
 const HEADER: usize = 16;
 
@@ -29,6 +37,8 @@ pub struct LinkState {
     pub name: InterfaceName,
     /// Administratively up, with a carrier, and operational.
     pub up: bool,
+    /// What is to know where it is a macvlan.
+    pub macvlan: Option<Macvlan>,
 }
 
 /// An address as the kernel reports it.
@@ -55,6 +65,12 @@ pub(super) enum Message {
     },
     Address(KernelAddress),
     AddressGone(KernelAddress),
+    /// A route of ours.
+    Route(Box<RouteMessage>),
+    /// A rule of ours.
+    Rule(Box<RuleMessage>),
+    /// A route or rule of ours is gone.
+    RouteGone,
     /// The end of a request, or of a dump.
     Outcome(io::Result<()>),
     /// Of no interest here.
@@ -89,8 +105,25 @@ fn decode(kind: u16, payload: &[u8]) -> Option<Message> {
         libc::RTM_DELLINK => Message::LinkGone { index: link_header(payload)?.index },
         libc::RTM_NEWADDR => Message::Address(address(payload)?),
         libc::RTM_DELADDR => Message::AddressGone(address(payload)?),
+        libc::RTM_NEWROUTE => Message::Route(Box::new(our_route(payload)?)),
+        libc::RTM_DELROUTE => our_route(payload).map(|_| Message::RouteGone)?,
+        libc::RTM_NEWRULE => Message::Rule(Box::new(our_rule(payload)?)),
+        libc::RTM_DELRULE => our_rule(payload).map(|_| Message::RouteGone)?,
         _ => return None,
     })
+}
+
+fn our_route(payload: &[u8]) -> Option<RouteMessage> {
+    let buffer = RouteMessageBuffer::new_checked(&payload).ok()?;
+    // First the octet that tells most routes apart: there may be a million of them.
+    let ours = RouteProtocol::Other(ADDRESS_PROTOCOL) == RouteProtocol::from(*payload.get(5)?);
+    ours.then(|| RouteMessage::parse(&buffer).ok()).flatten()
+}
+
+fn our_rule(payload: &[u8]) -> Option<RuleMessage> {
+    let rule = RuleMessage::parse(&RuleMessageBuffer::new_checked(&payload).ok()?).ok()?;
+    let ours = RuleAttribute::Protocol(RouteProtocol::Other(ADDRESS_PROTOCOL));
+    rule.attributes.contains(&ours).then_some(rule)
 }
 
 /// Error messages and the end of a dump both begin with zero or a negated errno.
@@ -107,16 +140,42 @@ fn link_header(payload: &[u8]) -> Option<LinkHeader> {
 
 fn link(payload: &[u8]) -> Option<LinkState> {
     let header = link_header(payload)?;
-    let name = LinkMessageBuffer::new_checked(payload)
-        .ok()?
-        .attributes()
-        .filter_map(Result::ok)
-        .find(|attribute| attribute.kind() == IFLA_IFNAME)
-        .and_then(|attribute| {
-            InterfaceName::new(std::str::from_utf8(attribute.value()).ok()?.trim_end_matches('\0'))
-        })?;
+    let mut link = Attributes::default();
+    for attribute in LinkMessageBuffer::new_checked(payload).ok()?.attributes().filter_map(Result::ok) {
+        let value = attribute.value();
+        match attribute.kind() {
+            IFLA_IFNAME => link.name = InterfaceName::new(&text(value)?),
+            IFLA_ADDRESS => link.mac = value.try_into().ok(),
+            IFLA_LINK => link.parent = value.try_into().ok().map(u32::from_ne_bytes),
+            IFLA_IFALIAS => link.alias = text(value).unwrap_or_default(),
+            IFLA_LINKINFO => {
+                let mut info = NlasIterator::new(value).filter_map(Result::ok);
+                link.macvlan = info.any(|nla| nla.kind() == IFLA_INFO_KIND && nla.value() == b"macvlan\0");
+            }
+            _ => {}
+        }
+    }
     let working = LinkFlags::Up | LinkFlags::LowerUp | LinkFlags::Running;
-    Some(LinkState { index: header.index, name, up: header.flags.contains(working) })
+    let macvlan = match (link.macvlan, link.mac, link.parent) {
+        (true, Some(mac), Some(parent)) => {
+            Some(Macvlan { mac, parent, enabled: header.flags.contains(LinkFlags::Up), alias: link.alias })
+        }
+        _ => None,
+    };
+    Some(LinkState { index: header.index, name: link.name?, up: header.flags.contains(working), macvlan })
+}
+
+#[derive(Default)]
+struct Attributes {
+    name: Option<InterfaceName>,
+    mac: Option<[u8; 6]>,
+    parent: Option<u32>,
+    alias: String,
+    macvlan: bool,
+}
+
+fn text(value: &[u8]) -> Option<String> {
+    std::str::from_utf8(value).ok().map(|text| text.trim_end_matches('\0').to_owned())
 }
 
 fn address(payload: &[u8]) -> Option<KernelAddress> {

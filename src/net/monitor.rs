@@ -8,12 +8,16 @@ use crate::engine::InterfaceFacts;
 use crate::ids::{InterfaceName, RouterId};
 use crate::units::VirtualAddress;
 use netlink_sys::Socket;
+use netlink_sys::protocols::NETLINK_ROUTE;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// The groups of notices to hear: links, IPv4 addresses, IPv6 addresses (`RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR`,
 /// `RTMGRP_IPV6_IFADDR`).
 const GROUPS: u32 = 0x1 | 0x10 | 0x100;
+/// The same for routes and rules, by number (`RTNLGRP_IPV4_ROUTE`, `RTNLGRP_IPV4_RULE`, `RTNLGRP_IPV6_ROUTE`,
+/// `RTNLGRP_IPV6_RULE`).
+const ROUTE_GROUPS: [u32; 4] = [7, 8, 11, 19];
 /// Room for several thousand notices: 255 virtual routers that become Master at once cause 510 and more.
 const NOTICES: usize = 8 << 20;
 /// The kernel never sends more than this in one datagram of notices.
@@ -39,6 +43,8 @@ pub enum Notice {
         /// Which.
         address: VirtualAddress,
     },
+    /// Routes or rules of ours may be gone.
+    RoutesInDoubt,
 }
 
 /// A netlink socket for notices, and what they add up to.
@@ -51,6 +57,9 @@ pub struct Monitor {
     stale: bool,
     /// Something was removed since lost addresses were last looked for.
     removals: bool,
+    /// Routes and rules are listened to as well.
+    routes: bool,
+    routes_in_doubt: bool,
 }
 
 impl Monitor {
@@ -62,13 +71,26 @@ impl Monitor {
     /// The same with a receive buffer of `octets`, which may be so small that notices get lost.
     pub fn with_buffer(octets: usize) -> Result<Self, NetlinkError> {
         Ok(Self {
-            socket: open_socket(GROUPS, octets).map_err(NetlinkError::Open)?,
+            socket: open_socket(NETLINK_ROUTE, GROUPS, octets).map_err(NetlinkError::Open)?,
             requests: Netlink::open()?,
             interfaces: Interfaces::default(),
             buffer: Vec::with_capacity(READ),
             stale: true,
             removals: false,
+            routes: false,
+            routes_in_doubt: false,
         })
+    }
+
+    /// Listens to routes and rules as well, from the first time that it is asked for: only where routers hold any, since
+    /// the routes of a whole network may pass by.
+    pub fn hear_routes(&mut self) {
+        if !std::mem::replace(&mut self.routes, true) {
+            for group in ROUTE_GROUPS {
+                // Without these notices they are put back with the next change of an interface.
+                let _ = self.socket.add_membership(group);
+            }
+        }
     }
 
     /// Takes the notices that wait and tells what has changed by them, links before lost addresses. Where the kernel
@@ -82,10 +104,18 @@ impl Monitor {
             self.interfaces.replace(links, addresses);
             self.removals = true;
             self.stale = false;
+            self.routes_in_doubt = true;
+        }
+        if std::mem::take(&mut self.routes_in_doubt) {
+            tell(Notice::RoutesInDoubt);
         }
         self.interfaces.tell_changes(
-            |known| known.tagged || reconciler.is_held(known.index, known.address),
-            |name, facts| tell(Notice::Interface { name, facts }),
+            |known| known.tagged || reconciler.has_put(known.index, known.address),
+            |name, facts| {
+                tell(Notice::Interface { name, facts });
+                // With an interface, and with its addresses, routes go without a word.
+                tell(Notice::RoutesInDoubt);
+            },
         );
         // Only once all notices are in: a removal of our own, with the address held again since, is undone by a later one.
         if drained && std::mem::take(&mut self.removals) {
@@ -118,9 +148,12 @@ impl Monitor {
     }
 
     fn apply(&mut self) {
-        let (interfaces, removals) = (&mut self.interfaces, &mut self.removals);
+        let Self { interfaces, removals, routes_in_doubt, .. } = self;
         each_message(&self.buffer, |_, message| match message {
-            Message::Link(link) => interfaces.link(link),
+            Message::Link(link) => {
+                *removals |= link.macvlan.as_ref().is_some_and(|macvlan| !macvlan.enabled);
+                interfaces.link(link);
+            }
             Message::LinkGone { index } => {
                 interfaces.link_gone(index);
                 *removals = true;
@@ -130,7 +163,8 @@ impl Monitor {
                 interfaces.address_gone(&address);
                 *removals = true;
             }
-            Message::Outcome(_) | Message::Other => {}
+            Message::RouteGone => *routes_in_doubt = true,
+            Message::Outcome(_) | Message::Route(_) | Message::Rule(_) | Message::Other => {}
         });
     }
 }

@@ -10,6 +10,8 @@ use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope, CacheInfo,
 };
 use netlink_packet_route::link::LinkMessage;
+use netlink_packet_route::route::{RouteMessage, RouteProtocol};
+use netlink_packet_route::rule::RuleMessage;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use nix::sys::socket::{setsockopt, sockopt};
@@ -30,6 +32,8 @@ const ANSWERS: usize = 1 << 20;
 const READ: usize = 64 << 10;
 /// A dump that is interrupted by changes is asked for again this often.
 const DUMP_ATTEMPTS: usize = 8;
+/// The metric of a route that any other to the same place comes before.
+const LAST_RESORT: u32 = 0x7fff_ffff;
 /// A lifetime in the kernel that does not end.
 const FOREVER: u32 = u32::MAX;
 
@@ -48,7 +52,7 @@ pub enum NetlinkError {
     /// A listing was refused.
     #[error("the kernel does not list its {what}: {error}")]
     Dump {
-        /// Links or addresses.
+        /// Links, addresses, routes or rules.
         what: &'static str,
         /// The kernel's word.
         #[source]
@@ -66,6 +70,8 @@ pub struct AddressChange {
     pub index: u32,
     /// The address with its prefix length.
     pub address: VirtualAddress,
+    /// The interface is a macvlan of ours: the route to the address's subnet comes after the one by the interface below.
+    pub vmac: bool,
     /// What to do.
     pub change: Change,
 }
@@ -73,9 +79,14 @@ pub struct AddressChange {
 /// What to do with an address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Change {
-    /// Put it on the interface. One that is there already is no error.
+    /// Put it on the interface. One that is there already is refused with `EEXIST` and stays as it is.
     Add {
-        /// After which the kernel removes it by itself, unless it is added anew before; in whole seconds. `None`: never.
+        /// After which the kernel removes it by itself, unless it is renewed before; in whole seconds. `None`: never.
+        lifetime: Option<Duration>,
+    },
+    /// Let the lifetime of one of ours start anew; one that is not there is put there.
+    Renew {
+        /// As for [`Change::Add`].
         lifetime: Option<Duration>,
     },
     /// Take it away. One that is not there is no error.
@@ -104,7 +115,7 @@ pub struct Netlink {
 impl Netlink {
     /// Opens the socket.
     pub fn open() -> Result<Self, NetlinkError> {
-        let socket = open_socket(0, ANSWERS).map_err(NetlinkError::Open)?;
+        let socket = open_socket(NETLINK_ROUTE, 0, ANSWERS).map_err(NetlinkError::Open)?;
         Ok(Self { socket, sequence: 0, request: Vec::new(), answer: Vec::with_capacity(READ) })
     }
 
@@ -122,6 +133,32 @@ impl Netlink {
         let request = RouteNetlinkMessage::GetLink(LinkMessage::default());
         self.dump("links", &request, |message| match message {
             Message::Link(link) => Some(link),
+            _ => None,
+        })
+    }
+
+    /// The routes of one family that carry our protocol number. Where the kernel can, it leaves the others out itself.
+    pub(super) fn our_routes(&mut self, family: AddressFamily) -> Result<Vec<RouteMessage>, NetlinkError> {
+        let mut request = RouteMessage::default();
+        request.header.address_family = family;
+        request.header.protocol = RouteProtocol::Other(ADDRESS_PROTOCOL);
+        let strict = self.socket.set_netlink_get_strict_chk(true).is_ok();
+        let found = self.dump("routes", &RouteNetlinkMessage::GetRoute(request), |message| match message {
+            Message::Route(route) => Some(*route),
+            _ => None,
+        });
+        if strict {
+            let _ = self.socket.set_netlink_get_strict_chk(false);
+        }
+        found
+    }
+
+    /// The rules of one family that carry our protocol number.
+    pub(super) fn our_rules(&mut self, family: AddressFamily) -> Result<Vec<RuleMessage>, NetlinkError> {
+        let mut request = RuleMessage::default();
+        request.header.family = family;
+        self.dump("rules", &RouteNetlinkMessage::GetRule(request), |message| match message {
+            Message::Rule(rule) => Some(*rule),
             _ => None,
         })
     }
@@ -182,6 +219,23 @@ impl Netlink {
         Ok(())
     }
 
+    /// One request of any kind, and its answer.
+    pub(super) fn ask(&mut self, request: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
+        self.request.clear();
+        let asked = self.append(request, flags);
+        self.send().map_err(io::Error::other)?;
+        let mut answer = None;
+        while answer.is_none() {
+            self.read(|envelope, message| {
+                if let (true, Message::Outcome(outcome)) = (envelope.sequence == asked, message) {
+                    answer = Some(outcome);
+                }
+            })
+            .map_err(io::Error::other)?;
+        }
+        answer.unwrap_or(Ok(()))
+    }
+
     fn change_batch(
         &mut self,
         changes: &[AddressChange],
@@ -211,11 +265,13 @@ impl Netlink {
 
     fn append_change(&mut self, change: &AddressChange) {
         let message = address_message(change);
+        let create = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE;
         match change.change {
-            Change::Add { lifetime } => {
-                let on_conflict = if lifetime.is_some() { NLM_F_REPLACE } else { NLM_F_EXCL };
-                let flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | on_conflict;
-                self.append(RouteNetlinkMessage::NewAddress(message), flags);
+            Change::Add { .. } => {
+                self.append(RouteNetlinkMessage::NewAddress(message), create | NLM_F_EXCL);
+            }
+            Change::Renew { .. } => {
+                self.append(RouteNetlinkMessage::NewAddress(message), create | NLM_F_REPLACE);
             }
             Change::Remove => {
                 self.append(RouteNetlinkMessage::DelAddress(message), NLM_F_REQUEST | NLM_F_ACK);
@@ -237,9 +293,9 @@ impl AddressKernel for Netlink {
     }
 }
 
-/// Opens a non-blocking rtnetlink socket that hears the multicast groups of the bit mask.
-pub(super) fn open_socket(groups: u32, buffer: usize) -> io::Result<Socket> {
-    let mut socket = Socket::new(NETLINK_ROUTE)?;
+/// Opens a non-blocking netlink socket that hears the multicast groups of the bit mask.
+pub(super) fn open_socket(protocol: isize, groups: u32, buffer: usize) -> io::Result<Socket> {
+    let mut socket = Socket::new(protocol)?;
     socket.set_non_blocking(true)?;
     // Answers without a copy of the request: they take less of the buffer.
     socket.set_cap_ack(true)?;
@@ -253,7 +309,7 @@ pub(super) fn open_socket(groups: u32, buffer: usize) -> io::Result<Socket> {
 /// The state that was asked for is there already. A link that is gone took its addresses with it.
 fn is_harmless(change: Change, error: &io::Error) -> bool {
     match change {
-        Change::Add { .. } => error.raw_os_error() == Some(libc::EEXIST),
+        Change::Add { .. } | Change::Renew { .. } => false,
         Change::Remove => matches!(error.raw_os_error(), Some(libc::EADDRNOTAVAIL | libc::ENODEV)),
     }
 }
@@ -269,8 +325,11 @@ fn address_message(change: &AddressChange) -> AddressMessage {
         _ => AddressScope::Universe,
     };
     message.attributes = vec![AddressAttribute::Local(ip), AddressAttribute::Address(ip)];
-    if let Change::Add { lifetime } = change.change {
+    if let Change::Add { lifetime } | Change::Renew { lifetime } = change.change {
         message.attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_PROTOCOL)));
+        if change.vmac {
+            message.attributes.push(AddressAttribute::RoutePriority(LAST_RESORT));
+        }
         if ip.is_ipv6() {
             // A new Master answers at once; the peer that still has the address is the one being replaced.
             message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));

@@ -93,6 +93,8 @@ pub struct PortSpec {
     pub multicast: bool,
     /// Whether any router on it expects an Authentication Header (IP protocol 51).
     pub ah: bool,
+    /// Those of the identifiers whose routers use the virtual MAC address.
+    pub virtual_macs: Arc<[Vrid]>,
     /// The identifiers configured on it, for the kernel-side filter.
     pub vrids: Arc<[Vrid]>,
 }

@@ -21,6 +21,10 @@ impl Router {
         if self.holding {
             self.amend_held(&was, out);
         }
+        if self.holding && (&was.routes, &was.rules) != (&spec.routes, &spec.rules) {
+            // The specification that comes with it says what is held besides addresses.
+            self.hold_these(Arc::new([]), out);
+        }
         let is_master = matches!(self.state, State::Master { .. });
         // Backups time out by the interval last heard: they learn of a longer one before it has passed.
         if is_master && (other_interval || !was.advertised().eq(spec.advertised())) {

@@ -1,5 +1,6 @@
 //! What an operator asks of one virtual router, with every default filled in.
 
+use super::route::{VirtualRoute, VirtualRule};
 use crate::ids::RouterKey;
 use crate::units::{Family, Interval, Version, VirtualAddress};
 pub use crate::wire::AhFlavour;
@@ -28,6 +29,10 @@ pub struct RouterSpec {
     pub addresses: Arc<[VirtualAddress]>,
     /// Addresses held with the router but not advertised, of any family.
     pub excluded: Arc<[VirtualAddress]>,
+    /// Routes held with the router.
+    pub routes: Arc<[VirtualRoute]>,
+    /// Routing rules held with the router.
+    pub rules: Arc<[VirtualRule]>,
     /// `Accept_Mode` (RFC 9568, 6.1): a Master that is not the owner takes packets to the virtual addresses.
     pub accept: bool,
     /// Which MAC address stands for the virtual addresses.

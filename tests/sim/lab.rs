@@ -41,6 +41,8 @@ pub(crate) fn router(vrid: u8) -> RouterSpec {
         preempt: Preempt::After(Duration::ZERO),
         addresses: Arc::new([VirtualAddress::host(IpAddr::from([192, 0, 2, vrid]))]),
         excluded: Arc::new([]),
+        routes: Arc::new([]),
+        rules: Arc::new([]),
         accept: true,
         mac: MacMode::Interface,
         checksum: ChecksumChoice::Auto,

@@ -158,8 +158,8 @@ const GLOBAL_COVERED: &[&str] = &[
 ];
 
 const INSTANCE: &[(&str, &str)] = &[
-    ("virtual_routes", "vrrpd moves no routes: a program in on_master and on_backup can"),
-    ("virtual_rules", "vrrpd moves no routing rules: a program in on_master and on_backup can"),
+    ("virtual_routes", "write them as virtual_routes = [{ to = \"...\", via = \"...\" }] of the virtual router"),
+    ("virtual_rules", "write them as virtual_rules = [{ from = \"...\", table = 100 }] of the virtual router"),
     ("track_bfd", "vrrpd does not speak BFD: a track with ping or arp looks at a neighbour"),
     ("smtp_alert", MAIL),
     ("notify_master_rx_lower_pri", "on_change reports every change, and a lower advert is none"),

@@ -2,7 +2,7 @@
 
 use super::super::clock;
 use super::will::{Message, Will};
-use crate::net::{AddressChange, AddressKernel, Change, Farewell, Netlink};
+use crate::net::{AddressChange, AddressKernel, Change, Farewell, Netlink, sweep_macvlans, sweep_routes};
 use crate::time::Timestamp;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -132,10 +132,17 @@ impl Guardian {
         }
         let held = self.wills.values().flat_map(|will| &will.addresses);
         let changes: Vec<AddressChange> = held
-            .map(|held| AddressChange { index: held.interface, address: held.address(), change: Change::Remove })
+            .map(|held| AddressChange {
+                index: held.interface,
+                address: held.address(),
+                vmac: false,
+                change: Change::Remove,
+            })
             .collect();
         if let Ok(mut netlink) = Netlink::open() {
             let _ = netlink.change_addresses(&changes, &mut |_, _| {});
+            let _ = sweep_macvlans(&mut netlink);
+            let _ = sweep_routes(&mut netlink);
         }
     }
 }
