@@ -9,7 +9,7 @@ use super::link::{Configured, Desk, News, Order};
 use super::systemd::{Notifier, watchdog_period};
 use crate::engine::{Engine, Event};
 use crate::ids::PortId;
-use crate::net::{Monitor, NetlinkError, Notice, ReceiveBuffers};
+use crate::net::{BATCH, Monitor, NetlinkError, Notice, ReceiveBuffers};
 use crate::time::Timestamp;
 use crate::vrrp::Action;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -104,7 +104,7 @@ impl Driver {
             self.finish_wake();
         }
         self.executor.close();
-        self.executor.keeper.goodbye(clock::now());
+        self.executor.keeper.goodbye();
     }
 
     fn on_ready(&mut self, ready: &[EpollEvent]) {
@@ -139,8 +139,9 @@ impl Driver {
                 engine.handle(Event::Packet { port, packet }, now, actions);
             });
             match batch {
-                Ok(0) | Err(_) => break,
-                Ok(count) => taken += count,
+                // Fewer than a batch: nothing more waits, or the descriptor is still ready at the next wake.
+                Ok(count) if count >= BATCH => taken += count,
+                Ok(_) | Err(_) => break,
             }
         }
     }

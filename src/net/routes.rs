@@ -36,8 +36,8 @@ pub struct Routes {
 impl Routes {
     /// From now on `router` holds the routes and rules of its specification, and no others.
     pub fn hold(&mut self, router: RouterId, spec: &RouterSpec) {
-        let routes = spec.routes.iter().cloned().map(Item::Route);
-        let items: BTreeSet<Item> = routes.chain(spec.rules.iter().cloned().map(Item::Rule)).collect();
+        let of_routes = spec.routes.iter().cloned().map(Item::Route);
+        let items: BTreeSet<Item> = of_routes.chain(spec.rules.iter().cloned().map(Item::Rule)).collect();
         if items.is_empty() {
             self.wanted.remove(&router);
         } else {

@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
 
 /// Messages that one system call receives or sends.
-pub(super) const BATCH: usize = 32;
+pub const BATCH: usize = 32;
 
 /// The longest message there is: an IPv4 header with options (60) or none, an Authentication Header (24), and a VRRP
 /// message of 255 IPv6 addresses (4088), rounded up so that one that is too long shows as such.

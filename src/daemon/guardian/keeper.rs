@@ -1,6 +1,7 @@
 //! The daemon's side: it starts the guardian, keeps it current, and starts another when it is gone.
 
 use super::ARGUMENT;
+use super::pulse;
 use super::will::{Datagram, Held, Message, Will};
 use crate::ids::RouterId;
 use crate::time::Timestamp;
@@ -26,11 +27,11 @@ pub(in crate::daemon) struct Keeper {
     tried: Option<Timestamp>,
     estates: BTreeMap<RouterId, Estate>,
     changed: BTreeSet<RouterId>,
-    spoke: Timestamp,
 }
 
 struct Guardian {
     socket: OwnedFd,
+    pulse: OwnedFd,
     process: Child,
 }
 
@@ -136,34 +137,33 @@ impl Keeper {
         }
     }
 
-    /// Tells the guardian what changed and, where it waits for that, that the daemon lives.
+    /// Tells the guardian what changed and, while there is a Master, that the daemon lives.
     pub(in crate::daemon) fn report(&mut self, now: Timestamp) {
         for router in std::mem::take(&mut self.changed) {
             let Some(estate) = self.estates.get(&router) else { continue };
             if estate.will.is_empty() {
                 self.estates.remove(&router);
-                self.tell(&Message::Revoked { router: router.0 }, now);
+                self.tell(&Message::Revoked { router: router.0 });
             } else {
                 let will = Message::Will(estate.will.clone());
-                self.tell(&will, now);
+                self.tell(&will);
             }
         }
-        let pace = self.estates.values().filter_map(|estate| estate.will.pace).min();
-        if pace.is_some_and(|pace| now - self.spoke >= pace / 2) {
-            self.tell(&Message::Alive, now);
+        let speaking = || self.estates.values().any(|estate| estate.will.pace.is_some());
+        if let Some(guardian) = self.guardian.as_ref().filter(|_| speaking()) {
+            pulse::beat(&guardian.pulse, now);
         }
     }
 
     /// Everything is released: the guardian may go.
-    pub(in crate::daemon) fn goodbye(&mut self, now: Timestamp) {
-        self.tell(&Message::Goodbye, now);
+    pub(in crate::daemon) fn goodbye(&mut self) {
+        self.tell(&Message::Goodbye);
         if let Some(mut guardian) = self.guardian.take() {
             let _ = guardian.process.wait();
         }
     }
 
-    fn tell(&mut self, message: &Message, now: Timestamp) {
-        self.spoke = now;
+    fn tell(&mut self, message: &Message) {
         let Some(guardian) = &self.guardian else { return };
         if send(guardian.socket.as_raw_fd(), &message.encode(), MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)
             .is_err()
@@ -177,9 +177,13 @@ impl Guardian {
     fn start() -> io::Result<Self> {
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
             .map_err(io::Error::from)?;
+        let pulse = pulse::create()?;
         // The running program, even if its file has been replaced by an upgrade.
-        let process =
-            Command::new("/proc/self/exe").arg(ARGUMENT).stdin(Stdio::from(theirs)).stdout(Stdio::null()).spawn()?;
-        Ok(Self { socket: ours, process })
+        let process = Command::new("/proc/self/exe")
+            .arg(ARGUMENT)
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::from(pulse.try_clone()?))
+            .spawn()?;
+        Ok(Self { socket: ours, pulse, process })
     }
 }

@@ -2,12 +2,14 @@
 //! hangs for three of its shortest intervals, the guardian ends it, resigns for each of its Masters, takes its
 //! addresses away, and exits. It does no more than that.
 //!
-//! It is this same program, started anew before anything else, with one end of a socket pair as its standard input.
-//! The daemon tells it what would have to be done ([`will`]) and that it is alive; the end of the socket says that it
-//! is not.
+//! It is this same program, started anew before anything else, with one end of a socket pair as its standard input and
+//! a page of memory as its standard output. Through the socket the daemon says what would have to be done ([`will`]);
+//! the end of the socket says that it is dead. In the page it notes when it was last alive ([`pulse`]), which costs
+//! neither side a wake: the guardian looks when three intervals would be over.
 
 mod keeper;
 mod program;
+mod pulse;
 mod will;
 
 pub(super) use keeper::{Keeper, Voice};

@@ -1,6 +1,7 @@
 //! The guardian's own program: wait, and at the end do what the will says.
 
 use super::super::clock;
+use super::pulse;
 use super::will::{Message, Will};
 use crate::net::{AddressChange, AddressKernel, Change, Farewell, Netlink, sweep_macvlans, sweep_routes};
 use crate::time::Timestamp;
@@ -78,7 +79,8 @@ impl Guardian {
     }
 
     /// How long until silence means that the daemon hangs; `None` while it is Master of nothing and need not speak.
-    fn timeout(&self) -> Option<Duration> {
+    fn timeout(&mut self) -> Option<Duration> {
+        self.heard = self.heard.max(pulse::last(io::stdout()));
         let deadline = self.heard + self.patience()?;
         Some(deadline - clock::now())
     }
@@ -92,6 +94,7 @@ impl Guardian {
     /// daemon gets its time again.
     fn is_overdue(&mut self, now: Timestamp) -> bool {
         let Some(patience) = self.patience() else { return false };
+        self.heard = self.heard.max(pulse::last(io::stdout()));
         let silence = now - self.heard;
         if silence > patience + PATIENCE {
             self.heard = now;
@@ -112,7 +115,7 @@ impl Guardian {
                     Some(Message::Revoked { router }) => {
                         self.wills.remove(&router);
                     }
-                    Some(Message::Alive) | None => {}
+                    None => {}
                 },
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => return None,

@@ -15,8 +15,6 @@ pub(super) enum Message {
         /// Which.
         router: u32,
     },
-    /// The daemon is alive.
-    Alive,
     /// The daemon has done everything itself: go.
     Goodbye,
 }
@@ -94,7 +92,7 @@ mod tests {
             }],
             addresses: vec![Held { interface: 2, ip: IpAddr::from([192, 0, 2, 10]), prefix: 24 }],
         };
-        for message in [Message::Will(will), Message::Revoked { router: 7 }, Message::Alive, Message::Goodbye] {
+        for message in [Message::Will(will), Message::Revoked { router: 7 }, Message::Goodbye] {
             assert_eq!(Message::decode(&message.encode()), Some(message));
         }
         assert_eq!(Message::decode(b"{"), None);
