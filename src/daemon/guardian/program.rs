@@ -3,7 +3,7 @@
 use super::super::clock;
 use super::pulse;
 use super::will::{Message, Will};
-use crate::net::{AddressChange, AddressKernel, Change, Farewell, Netlink, sweep_macvlans, sweep_routes};
+use crate::net::{AddressChange, AddressKernel, Change, Farewell, Filter, Netlink, sweep_macvlans, sweep_routes};
 use crate::time::Timestamp;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
