@@ -3,7 +3,7 @@
 use super::super::clock;
 use super::pulse;
 use super::will::{Message, Will};
-use crate::net::{AddressChange, AddressKernel, Change, Farewell, Filter, Netlink, sweep_macvlans, sweep_routes};
+use crate::net::{AddressChange, AddressKernel, Change, Farewell, Netlink, sweep_macvlans, sweep_routes};
 use crate::time::Timestamp;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -144,6 +144,7 @@ impl Guardian {
             .collect();
         if let Ok(mut netlink) = Netlink::open() {
             let _ = netlink.change_addresses(&changes, &mut |_, _| {});
+            // The packet filter has gone with its owner, the daemon.
             let _ = sweep_macvlans(&mut netlink);
             let _ = sweep_routes(&mut netlink);
         }
