@@ -14,13 +14,13 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 use vrrpd::engine::InterfaceFacts;
-use vrrpd::ids::{InterfaceName, PortKey, RouterId};
+use vrrpd::ids::{InterfaceName, PortKey, RouterId, RouterKey};
 use vrrpd::net::{
-    AddressChange, AddressKernel, Change, FrameSocket, KernelAddress, Monitor, Netlink, Notice, Placement, Port,
-    ReceiveBuffers, Reconciler,
+    AddressChange, AddressKernel, Change, FrameSocket, KernelAddress, LinkState, Monitor, Netlink, Notice, Placement,
+    Port, ReceiveBuffers, Reconciler, Vmacs,
 };
 use vrrpd::time::Timestamp;
-use vrrpd::units::{Family, VirtualAddress};
+use vrrpd::units::{Family, VirtualAddress, Vrid};
 use vrrpd::vrrp::PortSpec;
 
 const ROUTER: RouterId = RouterId(1);
@@ -804,5 +804,99 @@ fn figures() {
             }
             timed(&format!("send 255 adverts, {round} time"), &mut |_| assert_eq!(flush(&mut port), 255));
         }
+    });
+}
+
+fn port_of(interface: &str) -> PortKey {
+    PortKey { interface: InterfaceName::new(interface).expect("a legal name"), family: Family::Ipv4 }
+}
+
+fn index_of(interface: &str) -> u32 {
+    nix::net::if_::if_nametoindex(interface).expect("it is there")
+}
+
+fn router_on(interface: &str, vrid: u8) -> RouterKey {
+    let PortKey { interface, family } = port_of(interface);
+    RouterKey { interface, family, vrid: Vrid::new(vrid).expect("not 0") }
+}
+
+fn fit(vmacs: &mut Vmacs, kernel: &mut Netlink, interface: &str, vrids: impl IntoIterator<Item = u8>) {
+    let vrids: Vec<Vrid> = vrids.into_iter().filter_map(Vrid::new).collect();
+    vmacs.fit(kernel, &port_of(interface), index_of(interface), &vrids, |error| panic!("{error}"));
+}
+
+fn our_macvlans(kernel: &mut Netlink) -> Vec<LinkState> {
+    kernel.links().expect("links").into_iter().filter(LinkState::is_ours).collect()
+}
+
+#[test]
+fn macvlans_are_made_down_and_are_no_interfaces_of_the_operator_s() {
+    with_hosts(|_| {
+        let (mut monitor, mut reconciler) = (Monitor::open().expect("a monitor"), Reconciler::default());
+        let (mut kernel, mut vmacs) = (Netlink::open().expect("netlink"), Vmacs::default());
+        notices(&mut monitor, &mut reconciler);
+        fit(&mut vmacs, &mut kernel, "eth0", [1, 51]);
+        let made = our_macvlans(&mut kernel);
+        assert_eq!(made.len(), 2);
+        assert!(made.iter().all(|link| link.macvlan.as_ref().is_some_and(|macvlan| !macvlan.enabled)));
+        let device = vmacs.raise(&mut kernel, &router_on("eth0", 51), index()).expect("it comes up").clone();
+        assert_eq!(device.name.as_str(), format!("vrrp4.51.{}", index()));
+        let place = Placement { interface: device.name.clone(), index: device.index, lifetime: None, vmac: true };
+        reconciler.hold(ROUTER, &place, virtual_address("192.0.2.10/24"));
+        settle(&mut reconciler, &mut kernel);
+        assert_eq!(notices(&mut monitor, &mut reconciler), [], "nothing about them is told");
+
+        ip(&format!("link set {} down", device.name));
+        let lost = Notice::AddressLost { router: ROUTER, address: virtual_address("192.0.2.10/24") };
+        assert_eq!(notices(&mut monitor, &mut reconciler), [lost], "it is of no use there");
+
+        fit(&mut vmacs, &mut kernel, "eth0", [51]);
+        assert_eq!(our_macvlans(&mut kernel).len(), 1);
+        vmacs.close(&mut kernel);
+        assert_eq!(our_macvlans(&mut kernel), []);
+    });
+}
+
+#[test]
+fn a_bridge_carries_macvlans_and_a_port_of_it_says_so() {
+    with_hosts(|_| {
+        ip("link add br0 type bridge");
+        ip("link set br0 up");
+        let (mut kernel, mut vmacs) = (Netlink::open().expect("netlink"), Vmacs::default());
+        fit(&mut vmacs, &mut kernel, "br0", [51]);
+        vmacs.raise(&mut kernel, &router_on("br0", 51), index_of("br0")).expect("it comes up");
+        vmacs.close(&mut kernel);
+
+        ip("link set eth0 master br0");
+        let error = vmacs.raise(&mut kernel, &router_on("eth0", 51), index()).expect_err("its frames are the bridge's");
+        assert!(error.to_string().contains("configure the router on that instead"), "{error}");
+        vmacs.close(&mut kernel);
+    });
+}
+
+/// Prints how long macvlans take; run it with `--nocapture`.
+#[test]
+fn figures_of_macvlans() {
+    with_hosts(|_| {
+        let (mut kernel, mut vmacs) = (Netlink::open().expect("netlink"), Vmacs::default());
+        let mut timed = |what: &str, work: &mut dyn FnMut(&mut Vmacs)| {
+            let start = now();
+            work(&mut vmacs);
+            println!("{what}: {:?}", now() - start);
+        };
+        let index = index();
+        timed("make one macvlan", &mut |vmacs| fit(vmacs, &mut kernel, "eth0", [1]));
+        timed("make 254 more", &mut |vmacs| fit(vmacs, &mut kernel, "eth0", 1..=255));
+        timed("set one up", &mut |vmacs| {
+            vmacs.raise(&mut kernel, &router_on("eth0", 1), index).expect("up");
+        });
+        timed("set 254 more up", &mut |vmacs| {
+            for vrid in 2..=255 {
+                vmacs.raise(&mut kernel, &router_on("eth0", vrid), index).expect("up");
+            }
+        });
+        timed("set 255 down", &mut |vmacs| vmacs.lower_unused(&mut kernel, &std::collections::BTreeSet::new()));
+        timed("remove one", &mut |vmacs| fit(vmacs, &mut kernel, "eth0", 2..=255));
+        timed("remove 254", &mut |vmacs| vmacs.close(&mut kernel));
     });
 }

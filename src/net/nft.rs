@@ -263,3 +263,45 @@ fn to_member(family: Family) -> Vec<Attribute> {
 fn is_neighbour_discovery() -> Vec<Attribute> {
     vec![meta(16), compare(0, &[58]), payload(2, 0, 1), compare(5, &[135]), compare(3, &[136])]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(mut octets: &[u8]) -> Vec<(u16, u16, u32)> {
+        let mut messages = Vec::new();
+        while let Some((head, _)) = octets.split_first_chunk::<16>() {
+            let [a, b, c, d, kind0, kind1, flags0, flags1, s0, s1, s2, s3, ..] = *head;
+            let sequence = u32::from_ne_bytes([s0, s1, s2, s3]);
+            messages.push((u16::from_ne_bytes([kind0, kind1]), u16::from_ne_bytes([flags0, flags1]), sequence));
+            let length = u32::from_ne_bytes([a, b, c, d]);
+            assert_eq!(length % 4, 0);
+            octets = &octets[usize::try_from(length).expect("short")..];
+        }
+        assert!(octets.is_empty(), "whole messages only");
+        messages
+    }
+
+    #[test]
+    fn a_batch_has_a_beginning_an_end_and_one_answer() {
+        let mut batch = Batch::new(41);
+        batch.make_table(true);
+        batch.add(IpAddr::from([192, 0, 2, 10]));
+        let (octets, acknowledged) = batch.finish();
+        let expected = [
+            (BATCH_BEGIN, NLM_F_REQUEST, 42),
+            (NEW_TABLE, NLM_F_REQUEST | NLM_F_CREATE, 43),
+            (NEW_ELEMENTS, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK, 44),
+            (BATCH_END, NLM_F_REQUEST, 45),
+        ];
+        assert_eq!(messages(&octets), expected);
+        assert_eq!(acknowledged, 44);
+    }
+
+    #[test]
+    fn an_attribute_is_padded_and_its_length_is_not() {
+        let octets = attribute(1, TABLE).0;
+        assert_eq!((octets.len(), &octets[..2]), (12, &10u16.to_ne_bytes()[..]));
+        assert_eq!(nested(3, [number(2, 7)]).0[2..4], (3 | NLA_F_NESTED).to_ne_bytes());
+    }
+}

@@ -315,3 +315,38 @@ fn hooks_for_all_for_a_router_and_for_a_group() {
     let all = loaded.hooks.all.on_change.expect("it was given");
     assert_eq!((&*all.user, all.timeout, all.keepalived_arguments), ("nobody", Duration::from_secs(30), false));
 }
+
+#[test]
+fn routes_and_rules_are_held_with_a_router() {
+    let spec = router(
+        r#"virtual_routes = [
+            { to = "10.0.0.0/8", via = "192.0.2.254", table = 100, metric = 50, source = "192.0.2.10" },
+            { to = "2001:db8::/32", via = "fe80::1", device = "eth1" },
+            { to = "198.51.100.0/24" },
+        ]
+        virtual_rules = [{ from = "10.0.0.0/8", table = 100 }, { to = "::/0", table = 7, priority = 5 }]"#,
+    );
+    let routes: Vec<String> = spec.routes.iter().map(ToString::to_string).collect();
+    let expected = [
+        "route to 10.0.0.0/8 via 192.0.2.254 table 100",
+        "route to 2001:db8::/32 via fe80::1 dev eth1",
+        "route to 198.51.100.0/24 dev eth0",
+    ];
+    assert_eq!(routes, expected);
+    assert_eq!((spec.routes[0].metric, spec.routes[0].source), (Some(50), Some(ip("192.0.2.10"))));
+    let rules: Vec<String> = spec.rules.iter().map(ToString::to_string).collect();
+    assert_eq!(rules, ["rule 1000: from 10.0.0.0/8 lookup 100", "rule 5: to ::/0 lookup 7"]);
+}
+
+#[test]
+fn the_owner_of_addresses_takes_packets_to_them_whatever_stands_there() {
+    let accepts = |priority: u8| {
+        let text = format!(
+            "[virtual_router.web]\ninterface = \"eth0\"\nvirtual_router_id = 51\npriority = {priority}\n\
+             virtual_addresses = [\"192.0.2.10/24\"]\naccept = false\n"
+        );
+        good(&text).plan.groups[0].members[0].accept
+    };
+    assert!(accepts(255));
+    assert!(!accepts(254));
+}
