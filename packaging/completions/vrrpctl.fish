@@ -51,7 +51,7 @@ complete -c vrrpctl -n "__fish_vrrpctl_using_subcommand explain" -l socket -d 'W
 complete -c vrrpctl -n "__fish_vrrpctl_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c vrrpctl -n "__fish_vrrpctl_using_subcommand drain" -l for -d 'Undrain by itself after this time, "30m" say' -r
 complete -c vrrpctl -n "__fish_vrrpctl_using_subcommand drain" -l socket -d 'Which daemon to talk to' -r -F
-complete -c vrrpctl -n "__fish_vrrpctl_using_subcommand drain" -l force -d 'Give up the addresses at once, even if nobody takes over'
+complete -c vrrpctl -n "__fish_vrrpctl_using_subcommand drain" -l force -d 'Stay Backup even if nobody takes over: nobody holds the addresses then'
 complete -c vrrpctl -n "__fish_vrrpctl_using_subcommand drain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c vrrpctl -n "__fish_vrrpctl_using_subcommand undrain" -l socket -d 'Which daemon to talk to' -r -F
 complete -c vrrpctl -n "__fish_vrrpctl_using_subcommand undrain" -s h -l help -d 'Print help'

@@ -85,7 +85,7 @@ pub struct DrainArguments {
     /// Undrain by itself after this time, "30m" say.
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub span: Option<Duration>,
-    /// Give up the addresses at once, even if nobody takes over.
+    /// Stay Backup even if nobody takes over: nobody holds the addresses then.
     #[arg(long)]
     pub force: bool,
 }

@@ -77,7 +77,7 @@ mod tests {
     use std::time::Duration;
 
     fn drains() -> SavedDrains {
-        let since = SystemTime::UNIX_EPOCH + Duration::from_hours(490896);
+        let since = SystemTime::UNIX_EPOCH + Duration::from_hours(490_896);
         let until = Some(since + Duration::from_mins(30));
         [
             ("db".to_owned(), SavedDrain { by: "alice (uid 1000)".to_owned(), since, until: None }),

@@ -9,8 +9,9 @@ use crate::vrrp::Seq;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// Records in one segment.
@@ -18,9 +19,6 @@ const SEGMENT: usize = 2500;
 
 /// Segments kept: at least 10,000 records while the newest one fills.
 const SEGMENTS: usize = 5;
-
-/// Hexadecimal digits of a checksum.
-const DIGITS: usize = 16;
 
 /// The open history.
 #[derive(Debug)]
@@ -73,7 +71,11 @@ impl Journal {
     /// comes after the last whole line is cut off: the daemon or the host went down while it was written.
     pub(super) fn open(directory: &Path) -> Result<(Self, Recovered), JournalError> {
         let step = |doing, path: &Path, error| JournalError::File { doing, path: path.to_owned(), error };
-        fs::create_dir_all(directory).map_err(|error| step("make", directory, error))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o750)
+            .create(directory)
+            .map_err(|error| step("make", directory, error))?;
         let lock = lock(&directory.join("lock"))?;
         let mut segments = list(directory).map_err(|error| step("read", directory, error))?;
         segments.make_contiguous().sort_unstable();
@@ -164,7 +166,8 @@ pub(super) fn unsealed(line: &str) -> Option<&str> {
 
 fn checksum(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(DIGITS / 2).map(|octet| format!("{octet:02x}")).collect()
+    let first = digest.iter().take(8).fold(0_u64, |sum, &octet| sum << 8 | u64::from(octet));
+    format!("{first:016x}")
 }
 
 #[derive(Debug, Default)]

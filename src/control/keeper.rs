@@ -46,7 +46,7 @@ impl Keeper {
     /// Opens the state in `directory` and reads it. Where that is not possible, `complain` says so once, and nothing
     /// is kept: the daemon has better to do than to fail for that.
     #[must_use]
-    pub fn start(directory: &Path, complain: Complaint) -> (Self, Restored) {
+    pub fn start(directory: &Path, complain: &Complaint) -> (Self, Restored) {
         let dropped = Arc::new(AtomicU64::new(0));
         let (journal, Recovered { entries, remarks }) = match Journal::open(&directory.join("history")) {
             Ok(opened) => opened,
@@ -55,14 +55,16 @@ impl Keeper {
                 return (Self { sender: None, dropped }, Restored::default());
             }
         };
-        remarks.into_iter().for_each(|remark| complain(remark));
+        for remark in remarks {
+            complain(remark);
+        }
         let file = directory.join("drains");
         let drains = read_drains(&file).unwrap_or_else(|error| {
             complain(format!("{error}: no router is drained"));
             SavedDrains::default()
         });
         let (sender, work) = sync_channel(WAITING);
-        let desk = Desk { journal, file, complain: Arc::clone(&complain), missing: 0, failing: false };
+        let desk = Desk { journal, file, complain: Arc::clone(complain), missing: 0, failing: false };
         let lost = Arc::clone(&dropped);
         let thread = std::thread::Builder::new().name("keeper".to_owned()).stack_size(256 << 10);
         if let Err(error) = thread.spawn(move || desk.run(&work, &lost)) {
@@ -185,7 +187,7 @@ mod tests {
     fn restart(dir: &TempDir) -> Restored {
         for _ in 0..1000 {
             let (complain, said) = listener();
-            let (_, restored) = Keeper::start(dir.path(), complain);
+            let (_, restored) = Keeper::start(dir.path(), &complain);
             if said.lock().unwrap().is_empty() {
                 return restored;
             }
@@ -198,10 +200,10 @@ mod tests {
     fn what_was_kept_is_there_after_a_restart() {
         let dir = TempDir::new().unwrap();
         let (complain, said) = listener();
-        let (keeper, restored) = Keeper::start(dir.path(), complain);
+        let (keeper, restored) = Keeper::start(dir.path(), &complain);
         assert!(numbers(&restored).is_empty());
         (1..=1000).for_each(|seq| keeper.record(entry(seq)));
-        keeper.drains([("web".into(), Default::default())].into());
+        keeper.drains([("web".into(), crate::control::SavedDrain::default())].into());
         keeper.finish(Duration::from_secs(10));
         drop(keeper);
         assert_eq!(*said.lock().unwrap(), Vec::<String>::new());
@@ -237,7 +239,7 @@ mod tests {
         let file = dir.path().join("file");
         std::fs::write(&file, "").unwrap();
         let (complain, said) = listener();
-        let (keeper, restored) = Keeper::start(&file, complain);
+        let (keeper, restored) = Keeper::start(&file, &complain);
         keeper.record(entry(1));
         keeper.finish(Duration::from_secs(10));
         assert!(restored.entries.is_empty());

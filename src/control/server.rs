@@ -290,3 +290,24 @@ fn line(value: &impl Serialize) -> Vec<u8> {
     octets.push(b'\n');
     octets
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each client that does not read holds the status it asked for, until its time is up.
+    #[tokio::test]
+    async fn clients_that_do_not_read_share_a_few_statuses() {
+        let limits = Limits { freshness: Duration::ZERO, statuses: 3, ..Limits::default() };
+        let mut recent = Recent::default();
+        let mut held: Vec<Arc<[u8]>> = Vec::new();
+        for number in 0..64_u8 {
+            let status = recent.usable(limits).unwrap_or_else(|| recent.keep(Arc::new([number])));
+            held.push(status);
+        }
+        held.dedup();
+        assert_eq!(held.len(), 3, "{held:?}");
+        held.clear();
+        assert_eq!(recent.usable(limits), None, "and once they are gone it is fresh again");
+    }
+}

@@ -19,7 +19,7 @@ mod systemd;
 
 use crate::checks::{Runner, Watchers};
 use crate::config::{self, Context, LoadError, Loaded, SystemHost};
-use crate::control::{self, BindError, History, Keeper, Limits, Listener};
+use crate::control::{self, BindError, Complaint, History, Keeper, Limits, Listener};
 use crate::engine::{CheckReport, Engine, Plan};
 use crate::hooks::{Hooks, Trouble};
 use crate::ids::TrackerId;
@@ -81,7 +81,7 @@ fn start(path: &Path) -> Result<End, StartError> {
     let listener = Listener::bind(&daemon.control_socket, &daemon.control_group)?;
     let verbosity = log::start(daemon.log_level, daemon.log_format)?;
     let directory = state::directory(&daemon.state_directory, path);
-    let (keeper, restored) = Keeper::start(&directory, Arc::new(|complaint| warn!("{complaint}")));
+    let (keeper, restored) = Keeper::start(&directory, &(Arc::new(|complaint| warn!("{complaint}")) as Complaint));
     let mut engine = Engine::new(0);
     let drains = state::restore_drains(&mut engine, restored.drains);
     let signals = signals::listen()?;

@@ -5,7 +5,7 @@ use crate::cli::client::{ClientError, Conversation};
 use crate::control::{Ask, Document};
 use crate::vrrp::Seq;
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -39,7 +39,7 @@ pub(super) fn start(socket: &Path) -> Receiver<News> {
     news
 }
 
-fn follow_status(socket: &PathBuf, sender: &SyncSender<News>) {
+fn follow_status(socket: &Path, sender: &SyncSender<News>) {
     loop {
         let asked = Conversation::open(socket, &Ask::Status {}).and_then(|mut conversation| conversation.answer());
         let news = match asked {

@@ -35,7 +35,9 @@ pub(super) fn watch(socket: &Path) -> Result<Verdict, ClientError> {
 fn run(terminal: &mut DefaultTerminal, news: &Receiver<News>) -> io::Result<()> {
     let mut view = View::default();
     loop {
-        news.try_iter().for_each(|one| view.learn(one));
+        for one in news.try_iter() {
+            view.learn(one);
+        }
         terminal.draw(|frame| view.draw(frame))?;
         if !event::poll(LOOK)? {
             continue;

@@ -83,7 +83,7 @@ impl View {
             },
         );
         let trouble = self.trouble.as_ref().map(|trouble| format!("  {trouble}").red().bold());
-        Line::from_iter([Some(status), trouble].into_iter().flatten())
+        [Some(status), trouble].into_iter().flatten().collect()
     }
 
     fn draw_routers(&mut self, frame: &mut Frame<'_>, area: Rect) {
@@ -92,14 +92,16 @@ impl View {
             return;
         };
         let rows = document.virtual_routers.iter().map(|one| router(one, &document.time));
+        let names = document.virtual_routers.iter().map(|router| router.name.chars().count()).max();
+        let interfaces = document.virtual_routers.iter().map(|router| router.interface.chars().count()).max();
         let widths = [
-            Constraint::Fill(2),
-            Constraint::Max(15),
+            width_of(names, 6, area.width / 4),
+            width_of(interfaces, 9, 15),
             Constraint::Length(4),
-            Constraint::Length(16),
+            Constraint::Length(14),
             Constraint::Length(8),
-            Constraint::Length(8),
-            Constraint::Fill(5),
+            Constraint::Length(7),
+            Constraint::Fill(1),
         ];
         let heading = ["ROUTER", "INTERFACE", "VRID", "STATE", "PRIORITY", "SINCE", "WHY"];
         let table = Table::new(rows, widths)
@@ -112,12 +114,13 @@ impl View {
     fn draw_tracks(&self, frame: &mut Frame<'_>, area: Rect) {
         let Some(document) = &self.document else { return };
         let rows = document.tracks.iter().map(|one| track(one, &document.time));
+        let names = document.tracks.iter().map(|track| track.name.chars().count()).max();
         let widths = [
-            Constraint::Fill(2),
-            Constraint::Length(10),
-            Constraint::Length(8),
-            Constraint::Length(8),
-            Constraint::Fill(5),
+            width_of(names, 6, area.width / 4),
+            Constraint::Length(9),
+            Constraint::Length(7),
+            Constraint::Length(7),
+            Constraint::Fill(1),
         ];
         let table = Table::new(rows, widths)
             .header(Row::new(["TRACK", "KIND", "HEALTH", "SINCE", "LAST RESULT"]).dim())
@@ -141,6 +144,12 @@ impl View {
     }
 }
 
+/// As wide as the longest text, within bounds.
+fn width_of(longest: Option<usize>, least: u16, most: u16) -> Constraint {
+    let longest = u16::try_from(longest.unwrap_or(0)).unwrap_or(u16::MAX);
+    Constraint::Length(longest.min(most).max(least))
+}
+
 fn router<'a>(router: &'a RouterDocument, now: &str) -> Row<'a> {
     let (state, colour) = match router.state.as_str() {
         "FAULT" if router.drained => ("drained".to_owned(), Color::Cyan),
@@ -151,8 +160,9 @@ fn router<'a>(router: &'a RouterDocument, now: &str) -> Row<'a> {
         other => (other.to_owned(), Color::Yellow),
     };
     let warning = router.warnings.first().map(|warning| format!("{} from {}: ", warning.name, warning.from));
-    let why = router.why_not_master.as_ref().unwrap_or(&router.reason);
-    let why = Line::from_iter([warning.map(|warning| warning.red()), Some(Span::raw(why))].into_iter().flatten());
+    let held = || format!("{}: holds {}", router.reason, router.held_addresses.join(", "));
+    let why = router.why_not_master.clone().unwrap_or_else(held);
+    let why: Line<'_> = [warning.map(Stylize::red), Some(Span::raw(why))].into_iter().flatten().collect();
     let priority = if router.base_priority == router.priority {
         router.priority.to_string()
     } else {
