@@ -12,8 +12,6 @@ use crate::{Advert, Capture, Daemon, Event, Host, Implementation, Lab, PairConfi
 pub(super) const TENTH: Duration = Duration::from_millis(100);
 /// How long anything may take that has no time of its own.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-/// Within this a packet is answered at once.
-pub(super) const AT_ONCE: Duration = Duration::from_millis(40);
 /// The hardware address of the host under test.
 pub(super) const DEVICE: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
@@ -116,6 +114,11 @@ impl Bench {
     pub(super) fn frame(&self, advert: &Crafted) -> Vec<u8> {
         let pseudo = advert.version == 3 && self.implementation == Implementation::Keepalived;
         Crafted { pseudo: advert.pseudo || pseudo, ..advert.clone() }.frame()
+    }
+
+    /// Within this a packet is answered at once.
+    pub(super) fn at_once(&self) -> Duration {
+        Duration::from_millis(if self.tolerance == Tolerance::Strict { 20 } else { 150 })
     }
 
     /// Sends a crafted advert once.

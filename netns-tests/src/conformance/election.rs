@@ -58,8 +58,7 @@ fn an_owner_returns(bench: &mut Bench) {
     sleep(2 * TENTH);
     let adverts = bench.capture.adverts_since(started);
     let taken = adverts.iter().find(|(_, advert)| advert.priority == 255).map(|(at, _)| *at).expect("an owner speaks");
-    let others =
-        adverts.iter().filter(|(at, advert)| advert.source == second.ip() && *at > taken + Duration::from_millis(30));
+    let others = adverts.iter().filter(|(at, advert)| advert.source == second.ip() && *at > taken + TENTH);
     let after = others.count();
     let soon = taken - started < down_interval(3, 250, TENTH) + Duration::from_secs(2);
     bench.check(
@@ -96,13 +95,13 @@ fn an_owner_without_other_addresses(bench: &mut Bench) {
 
 fn three_backups(bench: &mut Bench) {
     let config = |priority| PairConfig::from(RouterConfig::web(priority));
-    let priorities = [(1, 200), (2, 150), (3, 100)];
+    let priorities = [(1, 250), (2, 240), (3, 60)];
     let start = |(number, priority)| Daemon::start(bench.implementation, bench.lab.host(number), &config(priority));
     let [first, _second, _third] = priorities.map(start);
     bench.capture.wait_until_only(bench.device().ip(), 3 * TENTH, PATIENCE);
     let killed = Stamp::now();
     first.crash();
-    sleep(down_interval(3, 100, TENTH) * 3);
+    sleep(down_interval(3, 60, TENTH) * 3);
     let adverts = bench.capture.adverts_since(killed + Duration::from_millis(20));
     let sources: BTreeSet<IpAddr> = adverts.iter().map(|(_, advert)| advert.source).collect();
     let second = bench.lab.host(2).ip();

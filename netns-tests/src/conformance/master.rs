@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::bench::{AT_ONCE, Bench, DEVICE, PATIENCE, TENTH, counter, wait_until};
+use super::bench::{Bench, DEVICE, PATIENCE, TENTH, counter, wait_until};
 use super::craft::{self, Crafted};
 use super::{Needs, Scenario};
 use crate::{Event, Packet, RouterConfig, Stamp, down_interval};
@@ -39,6 +39,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "flapping_is_told", covers: &["AC-21"], needs: Needs::Ours, run: flapping_is_told },
 ];
 
+/// What was under way when a packet came may still go out, on a busy machine.
+const GRACE: Duration = Duration::from_millis(25);
+
 fn a_master_answers(bench: &mut Bench) {
     let interval = Duration::from_millis(500);
     let _daemon = bench.start(vec![RouterConfig { interval, ..RouterConfig::web(100) }]);
@@ -59,11 +62,12 @@ fn a_master_answers(bench: &mut Bench) {
         sleep(interval / 2);
         bench.send(&advert);
         let sent = bench.last_of(advert.source);
-        let answer = bench.first_advert(sent, AT_ONCE).map(|event| event.at);
+        let at_once = bench.at_once();
+        let answer = bench.first_advert(sent, at_once).map(|event| event.at);
         bench.check(
             id,
             answer.is_some(),
-            format!("no answer to {} of {} within {AT_ONCE:?}", advert.source, advert.priority),
+            format!("no answer to {} of {} within {at_once:?}", advert.source, advert.priority),
         );
         if let (Some(answer), "AC-13") = (answer, id) {
             let next = bench.become_master();
@@ -95,7 +99,7 @@ fn a_master_gives_way(bench: &mut Bench) {
         bench.send(&rival);
         let sent = bench.last_of(rival.source);
         sleep(TENTH * 3 / 2);
-        let spoke = bench.adverts(sent + Duration::from_millis(5));
+        let spoke = bench.adverts(sent + GRACE);
         let what = format!("{} of {}: {} adverts after it", rival.source, rival.priority, spoke.len());
         bench.check_all(ids, spoke.is_empty() == gives_way, &what);
         bench.check_all(ids, spoke.iter().all(|(_, advert)| advert.priority > 0), "no resignation on this path");
@@ -131,7 +135,7 @@ fn ties_over_ipv6(bench: &mut Bench) {
         bench.send(&rival);
         let sent = bench.last_of(rival.source);
         sleep(TENTH * 3 / 2);
-        let spoke = bench.adverts(sent + Duration::from_millis(5));
+        let spoke = bench.adverts(sent + GRACE);
         bench.check("AC-15", spoke.is_empty() == gives_way, format!("{source}: {} adverts after it", spoke.len()));
     }
 }
@@ -154,8 +158,8 @@ fn version_2_lower_adverts(bench: &mut Bench) {
 }
 
 fn many_transitions(bench: &mut Bench) {
-    let interval = Duration::from_millis(20);
-    let master = Crafted::new(150).every(2);
+    let interval = Duration::from_millis(40);
+    let master = Crafted::new(150).every(4);
     let _daemon = bench.start(vec![RouterConfig { interval, ..RouterConfig::web(250) }]);
     let higher = Crafted { priority: 255, ..master };
     bench.become_master();
@@ -164,25 +168,21 @@ fn many_transitions(bench: &mut Bench) {
         bench.send(&higher);
         let sent = bench.last_of(higher.source);
         sleep(interval + interval / 2);
-        stale += bench.adverts(sent + Duration::from_millis(5)).len();
+        stale += bench.adverts(sent + GRACE).len();
         bench.send(&Crafted { priority: 0, ..higher.clone() });
         bench.first_advert(Stamp::now(), PATIENCE).expect("takes over");
     }
     bench.check("TM-06", stale == 0, format!("{stale} adverts of a Backup in 60 rounds"));
     let before = Stamp::now();
     for _ in 0..20 {
-        bench.send(&Crafted::new(250).every(2).from([10, 0, 0, 1]));
-        bench.send(&Crafted::new(40).every(2));
+        bench.send(&Crafted::new(250).every(4).from([10, 0, 0, 1]));
+        bench.send(&Crafted::new(40).every(4));
         sleep(interval);
     }
     let adverts = bench.adverts(before);
     let gaps = adverts.windows(2).map(|pair| pair[1].0.millis_after(pair[0].0));
     let longest = gaps.fold(0.0, f64::max);
-    bench.check(
-        "PR-08",
-        longest < 3.0 * 20.0 + 20.0,
-        format!("{longest:.1} ms without an advert among lower and equal ones"),
-    );
+    bench.check("PR-08", longest < 120.0, format!("{longest:.1} ms without an advert among lower and equal ones"));
 }
 
 fn a_master_is_there(bench: &mut Bench) {
