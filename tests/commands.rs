@@ -1,5 +1,7 @@
 //! What the engine answers to an operator.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +38,8 @@ fn spec(vrid: u8) -> Arc<RouterSpec> {
         announcing: Announcing::default(),
         lease: false,
         track_interface: true,
+        routes: Arc::new([]),
+        rules: Arc::new([]),
     })
 }
 

@@ -106,6 +106,8 @@ fn plan(profile: &Profile) -> Plan {
         announcing: Announcing::default(),
         lease: false,
         track_interface: true,
+        routes: Arc::new([]),
+        rules: Arc::new([]),
     };
     let priority = Priority::new(profile.priority).expect("not zero");
     let candidacy = Candidacy { priority, track: Vec::new(), promote_only_with: Vec::new() };

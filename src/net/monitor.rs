@@ -48,6 +48,7 @@ pub enum Notice {
 }
 
 /// A netlink socket for notices, and what they add up to.
+#[expect(clippy::struct_excessive_bools, reason = "each says on its own what is still to be looked at")]
 pub struct Monitor {
     socket: Socket,
     requests: Netlink,

@@ -1,4 +1,5 @@
 //! No text makes the import panic, run away, or write TOML that is not TOML.
+#![allow(clippy::format_collect, reason = "sixty short lines")]
 
 use crate::imported;
 use proptest::prelude::*;
