@@ -7,7 +7,7 @@
 //!
 //! The tree is walked by hand rather than through serde, since serde stops at the first error, loses the places of
 //! values inside untagged and flattened types, and cannot say what a key takes. An operator mends a file once when all
-//! of its errors stand there together. Each table opens as [`reader::Fields`], which reports the keys that it does not
+//! of its errors stand there together. Each table opens as `reader::Fields`, which reports the keys that it does not
 //! know and hands out typed values; a wrong value is reported and reading goes on with its default, so that one error
 //! hides no other. What every key takes stands once, in [`keys`].
 
