@@ -30,6 +30,8 @@ pub(super) struct Executor {
     /// What is held for whom; the monitor asks it which addresses are ours.
     pub(super) reconciler: Reconciler,
     vmacs: Vmacs,
+    /// There are more macvlans to set down, at the next wake.
+    lowering: bool,
     filter: Filter,
     /// What is held besides addresses.
     pub(super) routes: Routes,
@@ -47,6 +49,7 @@ impl Executor {
             keeper: Keeper::default(),
             reconciler: Reconciler::default(),
             vmacs: Vmacs::default(),
+            lowering: false,
             filter: Filter::default(),
             routes: Routes::default(),
             placed: BTreeMap::new(),
@@ -111,9 +114,9 @@ impl Executor {
         }
     }
 
-    /// When addresses are to be renewed.
+    /// When addresses are to be renewed, or what is left is to be done.
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        self.leases.next_deadline()
+        if self.lowering { Some(Timestamp::ZERO) } else { self.leases.next_deadline() }
     }
 
     /// Marks the addresses whose lifetime is to be renewed; the next [`Executor::execute`] does it.
@@ -179,8 +182,9 @@ impl Executor {
         self.release_routes(actions.iter().any(|action| matches!(action, Action::Release { .. })));
         // Packets are refused before there is an address to take them, and a macvlan is down before its addresses go.
         self.refuse_packets(refusals);
-        if self.vmacs.any_up() {
-            self.vmacs.lower_unused(&mut self.netlink, &self.reconciler.indexes());
+        let released = actions.iter().any(|action| matches!(action, Action::Release { .. }));
+        if released || self.lowering {
+            self.lowering = self.vmacs.lower_unused(&mut self.netlink, &self.reconciler.indexes());
         }
         // A failure as a whole leaves everything pending: the next flush repeats it.
         let _ = self.reconciler.flush(&mut self.netlink, |router, address, error| {

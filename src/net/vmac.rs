@@ -36,6 +36,9 @@ const IPV6: [(&str, &str); 6] = [
     ("accept_redirects", "0"),
 ];
 
+/// Macvlans set down in one go.
+const AT_ONCE: usize = 4;
+
 /// How an alias of ours begins; behind it stand the settings that the interface below had before.
 const ALIAS: &str = "vrrpd";
 
@@ -134,22 +137,17 @@ impl Vmacs {
         Ok(device)
     }
 
-    /// Sets every macvlan down that is up with none of its addresses `held`: before they are removed, so that nothing
-    /// leaves with the virtual MAC address any more.
-    pub fn lower_unused(&mut self, netlink: &mut Netlink, held: &BTreeSet<u32>) {
-        for device in self.devices.values_mut() {
-            if device.up && !held.contains(&device.index) {
-                device.up = false;
-                // A failure means that it is gone.
-                let _ = netlink.enable_link(device.index, false);
-            }
+    /// Sets macvlans down that are up with none of their addresses `held`: before they are removed, so that nothing
+    /// leaves with the virtual MAC address any more. Each takes the kernel some 10 ms, so it is a few at a time; returns
+    /// whether there are more.
+    pub fn lower_unused(&mut self, netlink: &mut Netlink, held: &BTreeSet<u32>) -> bool {
+        let mut unused = self.devices.values_mut().filter(|device| device.up && !held.contains(&device.index));
+        for device in unused.by_ref().take(AT_ONCE) {
+            device.up = false;
+            // A failure means that it is gone.
+            let _ = netlink.enable_link(device.index, false);
         }
-    }
-
-    /// Whether any macvlan is up.
-    #[must_use]
-    pub fn any_up(&self) -> bool {
-        self.devices.values().any(|device| device.up)
+        unused.next().is_some()
     }
 
     /// Removes everything, for the end.
