@@ -21,7 +21,8 @@ pub fn markdown(columns: &[Column]) -> String {
     let mut text = String::from(
         "# Conformance\n\nEach requirement of RFC 9568, 5798, 3768 and 2338 (and of the RFCs on ARP and neighbour discovery that they lean on) and the\n\
          scenario with real packets that decides it. Made by `netns-tests/conformance --report`. POLICY is where no RFC says anything;\n\
-         \"open\" is what only `vrrpd` shows (counters, its configuration), so that nothing is said about the other.\n\n",
+         \"open\" is what only `vrrpd` shows (counters, its configuration), so that nothing is said about the other. keepalived (Debian's 2.2.7) gets its\n\
+         crafted adverts of IPv4 version 3 with the pseudo-header in the checksum, since it takes no others.\n\n",
     );
     for column in columns {
         let _ = writeln!(text, "- {}: {}", column.implementation.name(), column.summary());

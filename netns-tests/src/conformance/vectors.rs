@@ -172,11 +172,7 @@ impl Receiver {
     fn start(bench: &Bench, profile: &Value) -> Self {
         let version = number(profile, "version");
         let addresses: Vec<IpAddr> = ips(&profile["vips"]);
-        let source: IpAddr = match text(profile, "local_src") {
-            // The owner has an address beside the one that it owns.
-            "192.0.2.100" => [192, 0, 2, 1].into(),
-            own => own.parse().expect("an address"),
-        };
+        let source: IpAddr = text(profile, "local_src").parse().expect("an address");
         if source.is_ipv4() && !bench.device().has(source) {
             bench.device().add_address(source, 24);
         }
@@ -213,7 +209,7 @@ impl Receiver {
         Self { daemon, keeper, interval, priority, version, source }
     }
 
-    fn take(&self, bench: &mut Bench, cases: &[Case<'_>]) {
+    fn take(self, bench: &mut Bench, cases: &[Case<'_>]) {
         // Authenticated Masters are not crafted here: such a router is judged while it waits after the start.
         let crafted = cases[0].profile["auth"].as_u64() != Some(2);
         if self.priority != 255 {
@@ -230,6 +226,8 @@ impl Receiver {
             self.become_master(bench, crafted);
             self.as_master(bench, case, crafted);
         }
+        // Its addresses are the next one's, perhaps to own.
+        self.daemon.stop();
     }
 
     /// Sends the keeper, and waits until it has been counted.
