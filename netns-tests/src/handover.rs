@@ -30,11 +30,8 @@ impl Handover {
         );
         // keepalived knows whole seconds only.
         let every = if implementation == Implementation::Keepalived { Duration::from_secs(1) } else { interval };
-        let router = RouterConfig {
-            interval,
-            track: vec![("service".to_owned(), Some(-20))],
-            ..RouterConfig::web(100)
-        };
+        let router =
+            RouterConfig { interval, track: vec![("service".to_owned(), Some(-20))], ..RouterConfig::web(100) };
         let first = PairConfig {
             routers: vec![router.clone()],
             scripts: vec![ScriptConfig { name: "service".to_owned(), path, interval: every, fall: 1, rise: 1 }],
@@ -62,9 +59,12 @@ impl Handover {
         };
         let announced = self.duo.capture.wait_for("a gratuitous ARP of host 2", start, PATIENCE, announces).at;
         let failures = fs::read_to_string(&self.failures).must(self.failures.display());
-        let exit: Stamp = failures.lines().next().ok_or("the script has not failed").and_then(|line| {
-            line.parse().map_err(|_| "the script writes the time")
-        }).must("reading when the script failed");
+        let exit: Stamp = failures
+            .lines()
+            .next()
+            .ok_or("the script has not failed")
+            .and_then(|line| line.parse().map_err(|_| "the script writes the time"))
+            .must("reading when the script failed");
         fs::write(&self.healthy, "").must(self.healthy.display());
         announced.millis_after(exit)
     }

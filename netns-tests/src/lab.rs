@@ -266,14 +266,6 @@ impl Host {
         Process::start(&self.namespace, command, &self.directory.join(format!("{name}.log")))
     }
 
-    /// Runs a command on this host to its end; the test ends if it fails, or takes longer than half a minute.
-    #[track_caller]
-    pub fn run(&self, name: &str, command: Command) {
-        let mut process = self.start(name, command);
-        let status = process.wait(Duration::from_secs(30));
-        assert!(status.is_some_and(|status| status.success()), "{name} on {}: {}", self.name, process.log());
-    }
-
     /// Starts `work` on a thread whose sockets are this host's.
     pub fn spawn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
         self.namespace.spawn(work)

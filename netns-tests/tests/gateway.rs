@@ -28,7 +28,9 @@ fn config(duo: &Duo, number: usize, weight: Option<i32>, more: &str) -> String {
     let priority = if number == 1 { 100 } else { 99 };
     let router = RouterConfig { track, ..RouterConfig::web(priority) };
     let text = Vrrpd.render(host, &router.into());
-    format!("{text}{more}\n[track.gateway]\nping = \"{gateway}\"\ninterval = \"200ms\"\ntimeout = \"150ms\"\nfall = 2\nrise = 2\n")
+    format!(
+        "{text}{more}\n[track.gateway]\nping = \"{gateway}\"\ninterval = \"200ms\"\ntimeout = \"150ms\"\nfall = 2\nrise = 2\n"
+    )
 }
 
 fn start(duo: &Duo, weight: Option<i32>, more: &str) -> [Daemon; 2] {
@@ -66,14 +68,15 @@ fn with_required_both_go_to_fault_as_the_lint_foretells() {
     let duo = with_gateway();
     let daemons = start(&duo, None, "");
     let file = duo.lab.host(1).write("lint.toml", &config(&duo, 1, None, ""));
-    let checked = Command::new(Vrrpd.executable()).args(["--check-config", "--portable", "--config"]).arg(file).output();
+    let checked =
+        Command::new(Vrrpd.executable()).args(["--check-config", "--portable", "--config"]).arg(file).output();
     let checked = checked.unwrap();
     let said = String::from_utf8_lossy(&checked.stderr);
     assert!(checked.status.success() && said.contains("both go to FAULT and nobody holds the addresses"), "{said}");
 
     duo.lab.isolate(duo.lab.host(3));
     daemons.iter().for_each(|daemon| daemon.wait_for_state("web", "FAULT"));
-    [1, 2].map(|number| duo.lab.host(number).wait_until_has(vip(), false, PATIENCE));
+    [1, 2].iter().for_each(|number| duo.lab.host(*number).wait_until_has(vip(), false, PATIENCE));
     duo.lab.rejoin(duo.lab.host(3));
     duo.wait_until_master(1, &RouterConfig::web(100));
 }
@@ -141,9 +144,8 @@ priority = {priority}
 }
 
 fn ip(host: &Host, arguments: &str) {
-    let mut command = Command::new("ip");
-    command.args(arguments.split(' '));
-    host.run("ip", command);
+    let done = host.run("ip", &arguments.split(' ').collect::<Vec<_>>());
+    assert!(done.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
 const MEMBERS: [&str; 3] = ["web", "web6", "back"];
@@ -172,7 +174,9 @@ fn a_group_over_interfaces_families_and_versions_moves_as_one_and_explain_names_
     assert_eq!(daemons[0].router("web")["blocked_by"], "back");
     let explained = String::from_utf8(daemons[0].vrrpctl(&["explain", "web"]).stdout).unwrap();
     assert!(explained.contains("back holds it back") || explained.contains("back must be able"), "{explained}");
-    for address in ["192.168.100.10", "2001:db8:100::10", "10.20.0.10"].map(|address| address.parse::<IpAddr>().unwrap()) {
+    for address in
+        ["192.168.100.10", "2001:db8:100::10", "10.20.0.10"].map(|address| address.parse::<IpAddr>().unwrap())
+    {
         duo.lab.host(1).wait_until_has(address, false, PATIENCE);
         duo.lab.host(2).wait_until_has(address, true, PATIENCE);
     }

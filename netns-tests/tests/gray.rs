@@ -178,7 +178,12 @@ fn a_daemon_whose_disk_is_full_goes_on_and_says_so() {
     // What an operator asks for is done, whether or not it can be kept.
     let drained = first.vrrpctl(&["drain"]);
     duo.wait_until_master(2, &RouterConfig::web(99));
-    let said = format!("{}{}{}", first.process().log(), String::from_utf8_lossy(&drained.stdout), String::from_utf8_lossy(&drained.stderr));
+    let said = format!(
+        "{}{}{}",
+        first.process().log(),
+        String::from_utf8_lossy(&drained.stdout),
+        String::from_utf8_lossy(&drained.stderr)
+    );
     assert!(said.contains("No space left") && said.contains("state"), "it does not say that the disk is full: {said}");
     let undrained = first.vrrpctl(&["undrain"]);
     assert!(undrained.status.success() || !undrained.stderr.is_empty(), "{undrained:?}");

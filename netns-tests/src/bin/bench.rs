@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use netns_tests::{
-    Daemon, Duo, Handover, Implementation, PairConfig, RouterConfig, Stamp, Usage, Used, down_interval, median, percentile,
+    Daemon, Duo, Handover, Implementation, PairConfig, RouterConfig, Stamp, Usage, Used, down_interval, median,
+    percentile,
 };
 
 /// Compares vrrpd with keepalived: takeover overhead after a crash, processor time and memory.

@@ -158,7 +158,8 @@ fn steps(text: &str, service: &str) -> Result<Steps, String> {
         return Err(format!("{status}: {}", body.lines().next().unwrap_or_default()));
     }
     let header = |name: &str| {
-        let found = head.lines().filter_map(|line| line.split_once(": ")).find(|(key, _)| key.eq_ignore_ascii_case(name));
+        let found =
+            head.lines().filter_map(|line| line.split_once(": ")).find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.to_owned()).ok_or(format!("no {name}"))
     };
     let answer: serde_json::Value = serde_json::from_str(body).map_err(|error| error.to_string())?;

@@ -105,12 +105,12 @@ impl Deployment {
         );
         let host = self.lab.host(number);
         let file = host.write("failure.nft", &rules);
-        host.run("nft", command("nft", ["-f".as_ref(), file.as_os_str()]));
+        run(host, "nft", &["-f", &file.display().to_string()]);
     }
 
     /// Ends [`Deployment::block`].
     pub(crate) fn unblock(&self, number: usize) {
-        self.lab.host(number).run("nft", command("nft", ["delete", "table", "inet", "failure"]));
+        run(self.lab.host(number), "nft", &["delete", "table", "inet", "failure"]);
     }
 
     /// Starts the cloud's data service.
@@ -141,12 +141,12 @@ impl Deployment {
         let is_new = !data.exists();
         if is_new {
             fs::create_dir_all(&data).expect("the lab's directory can be written");
-            host.run("chown", command("chown", ["-R".as_ref(), "mysql".as_ref(), directory.as_os_str()]));
+            run(host, "chown", &["-R", "mysql", &directory.display().to_string()]);
         }
         if first {
-            let mut install = Command::new("mariadb-install-db");
-            install.args(["--no-defaults", "--user=mysql", "--auth-root-authentication-method=normal", "--skip-test-db"]);
-            host.run("mysql-install", { install.arg(format!("--datadir={}", data.display())); install });
+            let datadir = format!("--datadir={}", data.display());
+            let login = "--auth-root-authentication-method=normal";
+            run(host, "mariadb-install-db", &["--no-defaults", "--user=mysql", login, "--skip-test-db", &datadir]);
         }
         let members = if first { String::new() } else { self.ips() };
         let mut mysql = Command::new("mariadbd");
@@ -165,7 +165,9 @@ impl Deployment {
         let process = host.start("mysql", mysql);
         let ask = |statement: &str| {
             let mut client = Command::new("mariadb");
-            client.args(["--no-defaults", "-uroot", "-N", "-e", statement]).arg(format!("--socket={}", socket.display()));
+            client
+                .args(["--no-defaults", "-uroot", "-N", "-e", statement])
+                .arg(format!("--socket={}", socket.display()));
             let output = client.output().expect("the mariadb client is installed");
             String::from_utf8_lossy(&output.stdout).into_owned()
         };
@@ -197,13 +199,13 @@ impl Deployment {
     }
 
     fn join_redis(&self) {
-        let mut create = Command::new("redis-cli");
-        create.args(["--cluster", "create"]);
-        for port in [6379, 6380] {
-            create.args((1..=4).map(|number| format!("{}:{port}", self.lab.host(number).ip())));
-        }
-        create.args(["--cluster-replicas", "1", "--cluster-yes"]);
-        self.lab.host(1).run("redis-create", create);
+        let nodes = [6379, 6380].map(|port| (1..=4).map(move |number| (number, port)));
+        let nodes = nodes.into_iter().flatten().map(|(number, port)| format!("{}:{port}", self.lab.host(number).ip()));
+        let nodes: Vec<String> = nodes.collect();
+        let mut create = vec!["--cluster", "create"];
+        create.extend(nodes.iter().map(String::as_str));
+        create.extend(["--cluster-replicas", "1", "--cluster-yes"]);
+        run(self.lab.host(1), "redis-cli", &create);
     }
 
     fn start_applications(&mut self, number: usize) {
@@ -234,10 +236,10 @@ impl Deployment {
         let host = self.lab.host(number);
         let (name, directory) = (NAMES[number - 1], host.directory().display());
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let temporary: String = temporary.iter().map(|kind| format!("  {kind}_temp_path {directory}/{kind};\n")).collect();
-        let gateways: String = [1, 3]
-            .map(|number| format!("    server {}:8088 max_fails=0;\n", self.lab.host(number).ip()))
-            .concat();
+        let temporary: String =
+            temporary.iter().map(|kind| format!("  {kind}_temp_path {directory}/{kind};\n")).collect();
+        let gateways: String =
+            [1, 3].map(|number| format!("    server {}:8088 max_fails=0;\n", self.lab.host(number).ip())).concat();
         let config = host.write(
             "nginx.conf",
             &format!(
@@ -250,7 +252,9 @@ impl Deployment {
                  \x20     add_header X-Nginx {name} always; add_header X-Gateway $upstream_addr always;\n    }}\n  }}\n}}\n"
             ),
         );
-        host.start("nginx", command("/usr/sbin/nginx", ["-c".as_ref(), config.as_os_str()]))
+        let mut nginx = Command::new("/usr/sbin/nginx");
+        nginx.arg("-c").arg(config);
+        host.start("nginx", nginx)
     }
 
     fn start_vrrpd(&mut self, number: usize) {
@@ -295,10 +299,12 @@ impl Deployment {
     }
 }
 
-fn command<A: AsRef<std::ffi::OsStr>>(program: &str, arguments: impl IntoIterator<Item = A>) -> Command {
-    let mut command = Command::new(program);
-    command.args(arguments);
-    command
+/// Runs a program on a host, which must succeed.
+#[track_caller]
+fn run(host: &Host, program: &str, arguments: &[&str]) {
+    let done = host.run(program, arguments);
+    let said = [done.stdout, done.stderr].concat();
+    assert!(done.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&said));
 }
 
 /// A program of this folder; `NODE_PATH` says where its packages are.

@@ -61,7 +61,9 @@ fn main() -> ExitCode {
             rows.extend(try_out(&failure, &mut deployment, &observers));
         }
     }
-    println!("\nEach figure with its bound in parentheses; {slack:?} more are allowed, for the machine is busy.\n{HEADER}");
+    println!(
+        "\nEach figure with its bound in parentheses; {slack:?} more are allowed, for the machine is busy.\n{HEADER}"
+    );
     for row in &rows {
         println!("{row}");
         excesses.extend(row.excesses(slack));
