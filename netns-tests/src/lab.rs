@@ -6,9 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nix::net::if_::if_nametoindex;
+use socket2::Socket;
 
 use crate::capture::packet_socket;
 use crate::namespace::{self, Namespace};
@@ -40,6 +42,17 @@ pub struct Host {
     namespace: Namespace,
     netlink: Netlink,
     directory: PathBuf,
+}
+
+/// See [`Host::injector`].
+#[derive(Debug)]
+pub struct Injector(Socket);
+
+impl Injector {
+    /// Sends a frame.
+    pub fn send(&self, frame: &[u8]) {
+        self.0.send(frame).must("sending a frame");
+    }
 }
 
 impl Lab {
@@ -253,6 +266,11 @@ impl Host {
         Process::start(&self.namespace, command, &self.directory.join(format!("{name}.log")))
     }
 
+    /// Starts `work` on a thread whose sockets are this host's.
+    pub fn spawn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        self.namespace.spawn(work)
+    }
+
     /// Hears the kernel's notices on links and addresses of this host.
     #[must_use]
     pub fn notices(&self) -> Notices {
@@ -294,8 +312,14 @@ impl Host {
 
     /// Sends a whole Ethernet frame out of `eth0`.
     pub fn inject(&self, frame: &[u8]) {
+        self.injector().send(frame);
+    }
+
+    /// What sends whole Ethernet frames out of `eth0`, again and again.
+    #[must_use]
+    pub fn injector(&self) -> Injector {
         let index = self.index(INTERFACE);
-        self.namespace.enter(|| packet_socket(index).send(frame)).must("sending a frame");
+        Injector(self.namespace.enter(|| packet_socket(index)))
     }
 
     /// Writes a file into the host's directory.

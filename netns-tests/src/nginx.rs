@@ -3,7 +3,9 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::{Host, Process};
+use nix::sys::signal::{Signal, kill};
+
+use crate::{Host, Must, Process};
 
 /// A running nginx.
 #[derive(Debug)]
@@ -37,6 +39,20 @@ impl Nginx {
             assert!(Instant::now() < deadline, "nginx does not listen on {}: {}", host.name(), self.0.log());
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Stops it where it stands: the kernel goes on taking connections, and nobody answers.
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Ends [`Nginx::freeze`].
+    pub fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        self.0.tree().into_iter().for_each(|pid| kill(pid, signal).must("signalling nginx"));
     }
 
     /// `kill -9` for its master and workers.

@@ -149,10 +149,10 @@ impl Router {
         }
         let why = match wait {
             Wait::Skew => Why::MasterResigned,
-            Wait::HandedOver => Why::NobodyTookOver,
-            Wait::Down | Wait::Overslept if preempts => Why::PreemptsLower,
+            Wait::HandedOver if !preempts => Why::NobodyTookOver,
+            Wait::Down | Wait::Overslept | Wait::HandedOver if preempts => Why::PreemptsLower,
             Wait::Overslept if self.holding => Why::NobodyTookOver,
-            Wait::Down | Wait::Overslept => Why::MasterSilent,
+            Wait::Down | Wait::Overslept | Wait::HandedOver => Why::MasterSilent,
         };
         self.state = State::Claiming { why, lower_since };
         None

@@ -7,3 +7,4 @@ mod noise;
 mod random;
 mod reload;
 mod scenarios;
+mod tracks;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use netns_tests::{
-    Daemon, Duo, Implementation, PairConfig, RouterConfig, Stamp, Usage, Used, down_interval, median, percentile,
+    Daemon, Duo, Handover, Implementation, PairConfig, RouterConfig, Stamp, Usage, Used, down_interval, median,
+    percentile,
 };
 
 /// Compares vrrpd with keepalived: takeover overhead after a crash, processor time and memory.
@@ -52,6 +53,7 @@ fn main() {
     for interval in &options.intervals {
         takeovers(&options, Duration::from_millis(*interval));
     }
+    handovers(&options);
     for count in &options.routers {
         consumption(&options, *count);
     }
@@ -88,6 +90,23 @@ fn takeovers(options: &Options, interval: Duration) {
                 .collect();
             line(&format!("crash at {interval:?}, theory to first {what}, {statistic}, ms"), &figures);
         }
+    }
+}
+
+/// A script fails, at 100 ms; in turn, as for the crashes.
+fn handovers(options: &Options) {
+    let interval = Duration::from_millis(100);
+    let pairs: Vec<Handover> =
+        options.compare.iter().map(|contender| Handover::open(contender.implementation(), interval)).collect();
+    let mut samples = vec![Vec::new(); pairs.len()];
+    for _ in 0..options.runs {
+        for (pair, samples) in pairs.iter().zip(&mut samples) {
+            samples.push(pair.measure());
+        }
+    }
+    for (statistic, percent) in [("median", 50), ("p90", 90)] {
+        let figures: Vec<f64> = samples.iter().map(|samples| percentile(samples, percent)).collect();
+        line(&format!("failing script at {interval:?} to the peer's ARP, {statistic}, ms"), &figures);
     }
 }
 
