@@ -58,6 +58,7 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod engine;
+pub mod exporter;
 pub mod hooks;
 pub mod ids;
 pub mod net;

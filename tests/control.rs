@@ -16,7 +16,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
-use vrrpd::control::{About, BindError, History, Limits, Listener, ReloadOutcome, Request, Status, WallClock, serve};
+use vrrpd::control::{
+    About, BindError, History, Limits, Listener, ReloadOutcome, Request, Status, Timings, WallClock, serve,
+};
 use vrrpd::engine::{Drain, MasterStatus, RouterStatus, Snapshot};
 use vrrpd::ids::{InterfaceName, RouterKey};
 use vrrpd::time::Timestamp;
@@ -384,8 +386,9 @@ impl Played {
             config_path: "/etc/vrrpd/vrrpd.toml".into(),
             generation: 1,
             loaded: SystemTime::UNIX_EPOCH,
+            refused: None,
         };
-        Status { snapshot, clock: clock(), about }
+        Status { snapshot, clock: clock(), about, timings: Timings::default() }
     }
 }
 

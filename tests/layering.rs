@@ -26,6 +26,7 @@ const RANKS: &[(&str, u8)] = &[
     ("process", 5),
     ("daemon", 6),
     ("cli", 6),
+    ("exporter", 6),
     ("lib", 7),
     ("bin", 7),
 ];

@@ -117,8 +117,13 @@ fn a_configuration_that_is_refused_leaves_the_running_one_in_force() {
     assert!(duo.capture.adverts_since(start).iter().all(|(_, advert)| advert.priority == 100 && advert.vrid == 51));
     let status = first.status();
     assert_eq!(status["config"]["generation"], 1);
+    assert!(status["config"]["refused"].is_string(), "{status}");
     assert_eq!(first.router("web")["state"], "MASTER");
     assert!(duo.lab.host(1).has(vip()));
+
+    first.rewrite(duo.lab.host(1), &web(100));
+    assert!(first.vrrpctl(&["reload"]).status.success());
+    assert!(first.status()["config"]["refused"].is_null(), "the last file read is in force again");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What the control socket asks of the daemon.
 
+use super::histogram::Timings;
 use super::wall::WallClock;
 use crate::engine::{Command, Snapshot};
 use std::path::PathBuf;
@@ -47,6 +48,8 @@ pub struct Status {
     pub clock: WallClock,
     /// The daemon around it.
     pub about: About,
+    /// What the protocol thread measured of itself.
+    pub timings: Timings,
 }
 
 /// What there is to know of the daemon itself.
@@ -62,6 +65,8 @@ pub struct About {
     pub generation: u64,
     /// When that was loaded.
     pub loaded: SystemTime,
+    /// When a newer file was refused; `None` where the last one read is in force.
+    pub refused: Option<SystemTime>,
 }
 
 /// What came of a reload.

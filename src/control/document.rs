@@ -1,5 +1,6 @@
 //! The status as JSON, schema 1. Operators' scripts are written against these names: add to them, never rename.
 
+use super::histogram::HistogramDocument;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -26,6 +27,18 @@ pub struct Document {
     pub tracks: Vec<TrackDocument>,
     /// By name.
     pub interfaces: Vec<InterfaceDocument>,
+    /// What the daemon measured of itself.
+    #[serde(default)]
+    pub metrics: MetricsDocument,
+}
+
+/// What the daemon measured of itself.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct MetricsDocument {
+    /// From the moment the protocol allows a takeover to the first announcement handed to the kernel.
+    pub failover_overhead_seconds: HistogramDocument,
+    /// How much after its time an advert was handed to the kernel.
+    pub advert_lateness_seconds: HistogramDocument,
 }
 
 /// The configuration in force.
@@ -37,6 +50,9 @@ pub struct ConfigDocument {
     pub generation: u64,
     /// When it was loaded.
     pub loaded: String,
+    /// When a newer file was refused; null where the last one read is in force.
+    #[serde(default)]
+    pub refused: Option<String>,
 }
 
 /// One virtual router.

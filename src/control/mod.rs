@@ -8,6 +8,7 @@ mod backend;
 mod document;
 mod drains;
 mod explain;
+mod histogram;
 mod history;
 mod journal;
 mod keeper;
@@ -24,10 +25,11 @@ mod words;
 pub use backend::{About, Backend, ReloadOutcome, Request, Status};
 pub use document::{
     AttachedTrack, ConfigDocument, Document, DrainDocument, GroupDocument, InterfaceDocument, MasterDocument,
-    RouterDocument, TrackDocument, WarningDocument,
+    MetricsDocument, RouterDocument, TrackDocument, WarningDocument,
 };
 pub use drains::{SavedDrain, SavedDrains};
 pub use explain::explain;
+pub use histogram::{BucketDocument, Histogram, HistogramDocument, Timings};
 pub use history::{Entry, History, Page};
 pub use keeper::{Complaint, Keeper, Restored};
 pub use listener::{BindError, Listener};

@@ -3,7 +3,7 @@
 use super::backend::{About, Status};
 use super::document::{
     AttachedTrack, ConfigDocument, Document, DrainDocument, GroupDocument, InterfaceDocument, MasterDocument,
-    RouterDocument, TrackDocument, WarningDocument,
+    MetricsDocument, RouterDocument, TrackDocument, WarningDocument,
 };
 use super::wall::{WallClock, rfc3339};
 use super::words;
@@ -21,7 +21,7 @@ use std::time::Duration;
 /// Renders the status as the document of schema 1.
 #[must_use]
 pub fn document(status: &Status) -> Document {
-    let Status { snapshot, clock, about } = status;
+    let Status { snapshot, clock, about, timings } = status;
     Document {
         schema: 1,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -33,6 +33,10 @@ pub fn document(status: &Status) -> Document {
         sync_groups: snapshot.groups.iter().map(|one| group(one, &snapshot.routers)).collect(),
         tracks: snapshot.trackers.iter().map(|one| track(one, clock)).collect(),
         interfaces: snapshot.interfaces.iter().map(interface).collect(),
+        metrics: MetricsDocument {
+            failover_overhead_seconds: timings.failover_overhead.document(),
+            advert_lateness_seconds: timings.advert_lateness.document(),
+        },
     }
 }
 
@@ -41,6 +45,7 @@ fn config(about: &About) -> ConfigDocument {
         path: about.config_path.display().to_string(),
         generation: about.generation,
         loaded: rfc3339(about.loaded),
+        refused: about.refused.map(rfc3339),
     }
 }
 
@@ -208,7 +213,7 @@ mod tests {
         );
         assert_eq!(
             value["config"],
-            json!({"path": "/etc/vrrpd/vrrpd.toml", "generation": 1, "loaded": "2026-01-01T00:00:00.000Z"})
+            json!({"path": "/etc/vrrpd/vrrpd.toml", "generation": 1, "loaded": "2026-01-01T00:00:00.000Z", "refused": null})
         );
         let top = ["schema", "version", "pid", "started", "sync_groups"].map(|name| value[name].clone());
         let group = json!([{"name": "site", "members": ["web", "web6"], "state": "BACKUP", "priority": 80,

@@ -1,6 +1,7 @@
 //! Snapshots and records for the tests of this room.
 
 use super::backend::{About, Status};
+use super::histogram::Timings;
 use super::wall::WallClock;
 use crate::engine::{
     AttachedStatus, Drain, GroupStatus, InterfaceStatus, MasterStatus, PortCounters, RouterStatus, Snapshot,
@@ -126,7 +127,7 @@ pub(super) fn status(routers: Vec<RouterStatus>) -> Status {
             counters: PortCounters::default(),
         }],
     };
-    Status { snapshot, clock: clock(), about: about() }
+    Status { snapshot, clock: clock(), about: about(), timings: Timings::default() }
 }
 
 pub(super) fn about() -> About {
@@ -136,6 +137,7 @@ pub(super) fn about() -> About {
         config_path: "/etc/vrrpd/vrrpd.toml".into(),
         generation: 1,
         loaded: clock().wall,
+        refused: None,
     }
 }
 

@@ -7,6 +7,7 @@ use super::clock;
 use super::execute::Executor;
 use super::link::{Configured, Desk, News, Order};
 use super::systemd::{Notifier, watchdog_period};
+use super::timing::Due;
 use crate::engine::{Engine, Event};
 use crate::ids::PortId;
 use crate::net::{BATCH, Monitor, NetlinkError, Notice, ReceiveBuffers};
@@ -184,7 +185,7 @@ impl Driver {
                 let _ = reply.send(Configured { generation: engine.generation(), trackers: engine.trackers() });
             }
             Order::Snapshot(reply) => {
-                let _ = reply.send(engine.snapshot(now));
+                let _ = reply.send((engine.snapshot(now), self.executor.timings));
             }
             Order::Stop => {
                 engine.handle(Event::Shutdown, now, actions);
@@ -196,11 +197,13 @@ impl Driver {
     /// Fires what is due and does what has come of this wake.
     fn finish_wake(&mut self) {
         let now = clock::now();
-        if self.engine.next_deadline().is_some_and(|at| at <= now) {
+        let due = self.engine.next_deadline().filter(|&at| at <= now);
+        let due = due.map(|at| Due { first: self.actions.len(), at });
+        if due.is_some() {
             self.engine.handle(Event::Tick, now, &mut self.actions);
         }
         self.executor.renew_leases(now);
-        self.execute();
+        self.execute(due);
         self.tend_guardian(now);
         self.feed_watchdog(now);
     }
@@ -217,9 +220,9 @@ impl Driver {
     }
 
     /// What the kernel refuses goes back to the engine, which may answer with more to do; a few rounds settle it.
-    fn execute(&mut self) {
+    fn execute(&mut self, mut due: Option<Due>) {
         for _ in 0..4 {
-            let refusals = self.executor.execute(&self.actions, &self.epoll);
+            let refusals = self.executor.execute(&self.actions, due.take(), &self.epoll);
             if self.executor.routes.holders().next().is_some() {
                 self.monitor.hear_routes();
             }

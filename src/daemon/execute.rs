@@ -6,6 +6,8 @@ use super::driver::{DriverError, watch};
 use super::guardian::{Keeper, Voice};
 use super::leases::{self, Leases};
 use super::ports::OpenPort;
+use super::timing::{Due, Stopwatch};
+use crate::control::Timings;
 use crate::engine::Event;
 use crate::ids::{InterfaceName, PortId, PortKey, RouterId};
 use crate::net::{
@@ -27,6 +29,8 @@ pub(super) struct Executor {
     leases: Leases,
     /// Tells the guardian what to do if this process cannot do it any more.
     pub(super) keeper: Keeper,
+    /// What it measured.
+    pub(super) timings: Timings,
     /// What is held for whom; the monitor asks it which addresses are ours.
     pub(super) reconciler: Reconciler,
     vmacs: Vmacs,
@@ -47,6 +51,7 @@ impl Executor {
             netlink: Netlink::open()?,
             leases: Leases::default(),
             keeper: Keeper::default(),
+            timings: Timings::default(),
             reconciler: Reconciler::default(),
             vmacs: Vmacs::default(),
             lowering: false,
@@ -77,9 +82,10 @@ impl Executor {
         self.ports.get(&port).map_or(Ok(0), |open| open.sockets.receive(buffers, each))
     }
 
-    /// Executes actions; what the kernel refuses comes back as events. `Record` and `RunCheck` are the caller's.
+    /// Executes actions, of which timers brought about those from `due` on; what the kernel refuses comes back as
+    /// events. `Record` and `RunCheck` are the caller's.
     #[must_use]
-    pub(super) fn execute(&mut self, actions: &[Action], epoll: &Epoll) -> Vec<Event<'static>> {
+    pub(super) fn execute(&mut self, actions: &[Action], due: Option<Due>, epoll: &Epoll) -> Vec<Event<'static>> {
         let mut refusals = Vec::new();
         for action in actions {
             if let Action::OpenPort { port, spec } = action {
@@ -87,8 +93,10 @@ impl Executor {
             }
         }
         self.send_adverts(actions, &mut refusals);
+        Stopwatch::new(&mut self.timings, due).adverts_sent(actions);
         self.change_addresses(actions, &mut refusals);
         self.send_announcements(actions, &mut refusals);
+        Stopwatch::new(&mut self.timings, due).announced(actions);
         self.close_ports(actions);
         refusals
     }

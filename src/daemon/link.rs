@@ -1,5 +1,6 @@
 //! The two bounded channels between the protocol thread and the service side. Neither ever waits for the other.
 
+use crate::control::Timings;
 use crate::engine::{CheckReport, Command, CommandRefused, Plan, Snapshot, TrackerSpec};
 use crate::ids::TrackerId;
 use crate::vrrp::Record;
@@ -33,8 +34,8 @@ pub(super) enum Order {
         /// What the service side has to know of it.
         reply: oneshot::Sender<Configured>,
     },
-    /// The state of everything.
-    Snapshot(oneshot::Sender<Snapshot>),
+    /// The state of everything, and what was measured.
+    Snapshot(oneshot::Sender<(Snapshot, Timings)>),
     /// Leave: resign, release, and end the thread.
     Stop,
 }

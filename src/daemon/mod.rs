@@ -16,6 +16,7 @@ mod service;
 mod signals;
 mod state;
 mod systemd;
+mod timing;
 
 use crate::checks::{Runner, Watchers};
 use crate::config::{self, Context, LoadError, Loaded, SystemHost};
@@ -103,7 +104,8 @@ fn start(path: &Path) -> Result<End, StartError> {
         tokio::spawn(control::serve(listener, backend, history.clone(), Limits::default()));
         let plan = Arc::new(plan);
         let configured = take_first_plan(&orders, Arc::clone(&plan)).await;
-        let in_force = InForce { path: path.to_owned(), plan, generation: configured.generation, loaded: started };
+        let in_force =
+            InForce { path: path.to_owned(), plan, generation: configured.generation, loaded: started, refused: None };
         let trackers = service::ids(&configured.trackers);
         watchers.watch(configured.trackers);
         let service = Service {

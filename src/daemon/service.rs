@@ -39,6 +39,8 @@ pub(super) struct InForce {
     pub(super) generation: u64,
     /// When it was loaded.
     pub(super) loaded: SystemTime,
+    /// When a newer file was refused, if the last one was.
+    pub(super) refused: Option<SystemTime>,
 }
 
 /// Everything on the service side.
@@ -161,10 +163,11 @@ impl Service {
             config_path: self.in_force.path.clone(),
             generation: self.in_force.generation,
             loaded: self.in_force.loaded,
+            refused: self.in_force.refused,
         };
         tokio::spawn(async move {
-            if let Ok(snapshot) = snapshot.await {
-                let _ = reply.send(Status { snapshot, clock: wall_clock(), about });
+            if let Ok((snapshot, timings)) = snapshot.await {
+                let _ = reply.send(Status { snapshot, clock: wall_clock(), about, timings });
             }
         });
     }
@@ -197,6 +200,14 @@ impl Service {
 
     /// Reads the configuration again; a refused one changes nothing.
     async fn reload(&mut self, dry_run: bool) -> ReloadOutcome {
+        let outcome = self.load_and_take_over(dry_run).await;
+        if !dry_run {
+            self.in_force.refused = (!outcome.ok).then(clock::wall);
+        }
+        outcome
+    }
+
+    async fn load_and_take_over(&mut self, dry_run: bool) -> ReloadOutcome {
         let path = self.in_force.path.clone();
         let loading = tokio::task::spawn_blocking(move || config::load(&path, &Context::run(&SystemHost)));
         let loaded = match loading.await {

@@ -7,6 +7,8 @@ pub struct RouterCounters {
     pub active_transitions: u64,
     /// Times it became Backup.
     pub backup_transitions: u64,
+    /// Times something it needs failed.
+    pub fault_transitions: u64,
     /// Adverts that passed every mandatory check, resignations included.
     pub advertisements_received: u64,
     /// Adverts sent, resignations included.

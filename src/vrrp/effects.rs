@@ -145,7 +145,8 @@ impl Router {
         match to {
             Role::Master => self.counters.active_transitions += 1,
             Role::Backup => self.counters.backup_transitions += 1,
-            Role::Initialize | Role::Fault => {}
+            Role::Fault => self.counters.fault_transitions += 1,
+            Role::Initialize => {}
         }
         (self.since, self.why) = (out.now(), why);
         self.evidence = self.evidence_at(out.now());
