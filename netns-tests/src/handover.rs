@@ -57,7 +57,7 @@ impl Handover {
         let announces = |event: &Event| {
             event.source_mac == [2, 0, 0, 0, 0, 2] && event.announced() == Some(self.router.addresses[0])
         };
-        let announced = self.duo.capture.wait_for("a gratuitous ARP of host 2", start, PATIENCE, announces).at;
+        let heard = self.duo.capture.wait_for("a gratuitous ARP of host 2", start, PATIENCE, announces).at;
         let failures = fs::read_to_string(&self.failures).must(self.failures.display());
         let exit: Stamp = failures
             .lines()
@@ -66,6 +66,6 @@ impl Handover {
             .and_then(|line| line.parse().map_err(|_| "the script writes the time"))
             .must("reading when the script failed");
         fs::write(&self.healthy, "").must(self.healthy.display());
-        announced.millis_after(exit)
+        heard.millis_after(exit)
     }
 }

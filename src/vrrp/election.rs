@@ -149,10 +149,10 @@ impl Router {
         }
         let why = match wait {
             Wait::Skew => Why::MasterResigned,
-            Wait::HandedOver if !preempts => Why::NobodyTookOver,
             Wait::Down | Wait::Overslept | Wait::HandedOver if preempts => Why::PreemptsLower,
+            Wait::HandedOver => Why::NobodyTookOver,
             Wait::Overslept if self.holding => Why::NobodyTookOver,
-            Wait::Down | Wait::Overslept | Wait::HandedOver => Why::MasterSilent,
+            Wait::Down | Wait::Overslept => Why::MasterSilent,
         };
         self.state = State::Claiming { why, lower_since };
         None
