@@ -54,10 +54,10 @@ impl Handover {
         fs::write(&self.failures, "").must(self.failures.display());
         let start = Stamp::now();
         fs::remove_file(&self.healthy).must(self.healthy.display());
-        let announces = |event: &Event| {
+        let is_garp = |event: &Event| {
             event.source_mac == [2, 0, 0, 0, 0, 2] && event.announced() == Some(self.router.addresses[0])
         };
-        let heard = self.duo.capture.wait_for("a gratuitous ARP of host 2", start, PATIENCE, announces).at;
+        let heard = self.duo.capture.wait_for("a gratuitous ARP of host 2", start, PATIENCE, is_garp).at;
         let failures = fs::read_to_string(&self.failures).must(self.failures.display());
         let exit: Stamp = failures
             .lines()
