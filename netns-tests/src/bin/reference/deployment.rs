@@ -33,7 +33,7 @@ struct Stack {
 }
 
 impl Deployment {
-    /// Starts all of it and waits until Redis and MySQL are whole clusters.
+    /// Starts all of it and waits until Redis and `MySQL` are whole clusters.
     pub(crate) fn start() -> Self {
         let lab = Lab::new(6);
         lab.host(ROUTER).add_address([192, 168, 100, 254].into(), 24);
@@ -236,8 +236,7 @@ impl Deployment {
         let host = self.lab.host(number);
         let (name, directory) = (NAMES[number - 1], host.directory().display());
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let temporary: String =
-            temporary.iter().map(|kind| format!("  {kind}_temp_path {directory}/{kind};\n")).collect();
+        let temporary = temporary.map(|kind| format!("  {kind}_temp_path {directory}/{kind};\n")).concat();
         let gateways: String =
             [1, 3].map(|number| format!("    server {}:8088 max_fails=0;\n", self.lab.host(number).ip())).concat();
         let config = host.write(
@@ -282,7 +281,7 @@ impl Deployment {
             ),
             (
                 "\"/usr/lib/vrrpd/checks/mysql\", \"127.0.0.1:3306\"",
-                format!("{check:?}, \"127.0.0.1:3306\", {options:?}"),
+                format!("\"{}\", \"127.0.0.1:3306\", \"{}\"", check.display(), options.display()),
             ),
             ("https://data.example.com", format!("http://{}", self.cloud_address())),
         ];
