@@ -30,8 +30,8 @@ pub(crate) struct Failure {
 }
 
 /// A check that fails: each of its `fall` runs one interval apart, the last one's timeout, and the resignation.
-const fn found_by(interval_ms: u64, fall: u64, timeout_ms: u64) -> Option<Duration> {
-    Some(Duration::from_millis(interval_ms * fall + timeout_ms).saturating_add(SKEW))
+const fn found_by(interval_ms: u64, fall: u64, timeout_ms: u64) -> Duration {
+    Duration::from_millis(interval_ms * fall + timeout_ms).saturating_add(SKEW)
 }
 
 /// The six kinds, some of them in two forms.
@@ -61,28 +61,28 @@ pub(crate) fn all() -> Vec<Failure> {
             name: "the application hangs",
             inflict: |deployment| deployment.set_failure(1, Some("hang")),
             repair: |deployment| deployment.set_failure(1, None),
-            handover: found_by(2000, 2, 1000),
+            handover: Some(found_by(2000, 2, 1000)),
             ..RETRIED
         },
         Failure {
             name: "the application answers 500",
             inflict: |deployment| deployment.set_failure(1, Some("500")),
             repair: |deployment| deployment.set_failure(1, None),
-            handover: found_by(2000, 2, 1000),
+            handover: Some(found_by(2000, 2, 1000)),
             ..RETRIED
         },
         Failure {
             name: "the database refuses",
             inflict: |deployment| deployment.block(1, "oifname \"lo\" tcp dport 3306 reject with tcp reset"),
             repair: |deployment| deployment.unblock(1),
-            handover: found_by(2000, 2, 1000),
+            handover: Some(found_by(2000, 2, 1000)),
             ..RETRIED
         },
         Failure {
             name: "Redis does not answer",
             inflict: |deployment| deployment.block(1, "oifname \"lo\" tcp dport 6379 drop"),
             repair: |deployment| deployment.unblock(1),
-            handover: found_by(1000, 2, 500),
+            handover: Some(found_by(1000, 2, 500)),
             ..RETRIED
         },
         Failure {
@@ -92,7 +92,7 @@ pub(crate) fn all() -> Vec<Failure> {
                 deployment.block(1, &format!("ip daddr {cloud} tcp dport 80 reject with tcp reset"));
             },
             repair: |deployment| deployment.unblock(1),
-            handover: found_by(5000, 3, 2000),
+            handover: Some(found_by(5000, 3, 2000)),
             ..RETRIED
         },
         Failure {

@@ -36,7 +36,7 @@ struct Options {
 }
 
 const ADDRESSES: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 168, 100, 10), Ipv4Addr::new(192, 168, 100, 20)];
-/// How long a repaired host may take until it is Master again: MariaDB gets its data from another node first.
+/// How long a repaired host may take until it is Master again: `MariaDB` gets its data from another node first.
 const RECOVERY: Duration = Duration::from_mins(2);
 /// How long a failure lasts beyond the handover, or where there is none.
 const LASTS: Duration = Duration::from_secs(5);
