@@ -37,7 +37,9 @@ fn start(duo: &Duo, weight: Option<i32>, more: &str) -> [Daemon; 2] {
     let daemons =
         [1, 2].map(|number| Daemon::start_with(Vrrpd, duo.lab.host(number), &config(duo, number, weight, more)));
     duo.wait_until_master(1, &RouterConfig::web(100));
-    daemons.iter().for_each(|daemon| wait_for_gateway(daemon, true));
+    for daemon in &daemons {
+        wait_for_gateway(daemon, true);
+    }
     daemons
 }
 
@@ -53,7 +55,9 @@ fn with_a_weight_the_pair_keeps_its_master_when_the_gateway_answers_neither() {
     let duo = with_gateway();
     let daemons = start(&duo, Some(-20), "");
     duo.lab.isolate(duo.lab.host(3));
-    daemons.iter().for_each(|daemon| wait_for_gateway(daemon, false));
+    for daemon in &daemons {
+        wait_for_gateway(daemon, false);
+    }
     duo.wait_until_master(1, &RouterConfig::web(100));
     let lowered = daemons.each_ref().map(|daemon| daemon.router("web")["priority"].as_u64());
     assert_eq!(lowered, [Some(80), Some(79)]);
@@ -75,8 +79,12 @@ fn with_required_both_go_to_fault_as_the_lint_foretells() {
     assert!(checked.status.success() && said.contains("both go to FAULT and nobody holds the addresses"), "{said}");
 
     duo.lab.isolate(duo.lab.host(3));
-    daemons.iter().for_each(|daemon| daemon.wait_for_state("web", "FAULT"));
-    [1, 2].iter().for_each(|number| duo.lab.host(*number).wait_until_has(vip(), false, PATIENCE));
+    for daemon in &daemons {
+        daemon.wait_for_state("web", "FAULT");
+    }
+    for number in [1, 2] {
+        duo.lab.host(number).wait_until_has(vip(), false, PATIENCE);
+    }
     duo.lab.rejoin(duo.lab.host(3));
     duo.wait_until_master(1, &RouterConfig::web(100));
 }
@@ -151,7 +159,9 @@ fn ip(host: &Host, arguments: &str) {
 const MEMBERS: [&str; 3] = ["web", "web6", "back"];
 
 fn wait_for_group(daemon: &Daemon, state: &str) {
-    MEMBERS.iter().for_each(|member| daemon.wait_for_state(member, state));
+    for member in MEMBERS {
+        daemon.wait_for_state(member, state);
+    }
 }
 
 #[test]

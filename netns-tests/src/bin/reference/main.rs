@@ -69,7 +69,9 @@ fn main() -> ExitCode {
         excesses.extend(row.excesses(slack));
     }
     println!("\nEvery answer of the client: {}", options.answers.display());
-    excesses.iter().for_each(|excess| println!("TOO LONG: {excess}"));
+    for excess in &excesses {
+        println!("TOO LONG: {excess}");
+    }
     if excesses.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

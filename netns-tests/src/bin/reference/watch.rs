@@ -38,7 +38,9 @@ impl Watch {
         let thread = Some(std::thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
                 times.lock().expect("no thread panics while it holds the times").push(Stamp::now());
-                questions.iter().for_each(|question| injector.send(question));
+                for question in &questions {
+                    injector.send(question);
+                }
                 sleep(BETWEEN_QUESTIONS);
             }
         }));
