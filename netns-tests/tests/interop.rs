@@ -84,6 +84,7 @@ meets! {
         ..KEEPALIVED_V2
     };
     keepalived_version_3_ipv4: KEEPALIVED;
+    keepalived_version_3_ipv4_with_the_form_of_the_checksum_set: Flavour { vrrpd: "checksum = \"rfc5798\"", ..KEEPALIVED };
     keepalived_version_3_ipv6: Flavour { vip: VIP6, ..KEEPALIVED };
     keepalived_without_the_pseudo_header: Flavour { theirs: "v3_checksum_as_v2", ..KEEPALIVED };
     keepalived_unicast: Flavour {
