@@ -138,13 +138,17 @@ fn arp(packet: &[u8]) -> Option<Packet> {
 
 fn ipv4(packet: &[u8]) -> Option<Packet> {
     const VRRP: u8 = 112;
+    const AUTHENTICATION: u8 = 51;
     let header = usize::from(packet.first()? & 0x0f) * 4;
     let total = usize::from(u16::from_be_bytes(array(packet, 2)?));
-    if *packet.get(9)? != VRRP {
-        return None;
-    }
     let (source, destination) = (array::<4>(packet, 12)?, array::<4>(packet, 16)?);
-    let message = packet.get(header..total)?;
+    let payload = packet.get(header..total)?;
+    let message = match *packet.get(9)? {
+        VRRP => payload,
+        // RFC 4302, 2.2: the length is in words, less two.
+        AUTHENTICATION if *payload.first()? == VRRP => payload.get((usize::from(*payload.get(1)?) + 2) * 4..)?,
+        _ => return None,
+    };
     let length = u16::try_from(message.len()).ok()?.to_be_bytes();
     let pseudo = [&source[..], &destination, &[0, VRRP], &length].concat();
     vrrp(message, Ipv4Addr::from(source).into(), *packet.get(8)?, &pseudo)

@@ -148,10 +148,24 @@ fn a_takeover_changes_nothing_for_clients() {
     // gone, it is the second that answers.
     answer(duo.lab.host(1), "ip link del vrrp4.51.2");
     answer(duo.lab.host(1), "ip link del vrrp6.51.2");
+    // A macvlan that goes leaves its multicast groups with a last packet, which the switch learns from until the next advert.
+    sleep(Duration::from_millis(300));
     assert!(pings(client, &VIP.to_string()) && pings(client, VIP6));
     assert_eq!(neighbour(client, &VIP.to_string()), "00:00:5e:00:01:33");
     assert_eq!(neighbour(client, VIP6), "00:00:5e:00:02:33");
     assert_eq!(claims(&duo.capture.events()), [VMAC, VMAC6], "no other address ever stood for the virtual ones");
+}
+
+/// Both have the same address on a macvlan then, and the Master has to hear the one that displaces it all the same.
+#[test]
+fn a_preferred_host_that_returns_displaces_the_other() {
+    let duo = Duo::default();
+    let _second = start_virtual(duo.lab.host(2), 90);
+    wait_for_master(&duo, 2);
+    let _first = start_virtual(duo.lab.host(1), 100);
+    wait_for_master(&duo, 1);
+    duo.lab.host(2).wait_until_has(VIP.into(), false, PATIENCE);
+    duo.lab.host(2).wait_until_has(VIP6.parse().unwrap(), false, PATIENCE);
 }
 
 #[test]

@@ -25,8 +25,9 @@ pub struct Macvlan {
 }
 
 impl Netlink {
-    /// Makes a macvlan that is down, and gives its index. It is private: it speaks with the network and with no other
-    /// macvlan of this host.
+    /// Makes a macvlan that is down, and gives its index. Its mode is VEPA: it speaks with the network and with no other
+    /// macvlan of this host. It must not be private, since the kernel then keeps multicast with the macvlan's own source
+    /// address from the interface below: a Master would never hear another one.
     pub(super) fn make_macvlan(&mut self, name: &InterfaceName, parent: u32, mac: [u8; 6]) -> io::Result<u32> {
         let mut message = LinkMessage::default();
         message.attributes = vec![
@@ -35,7 +36,7 @@ impl Netlink {
             LinkAttribute::Address(mac.to_vec()),
             LinkAttribute::LinkInfo(vec![
                 LinkInfo::Kind(InfoKind::MacVlan),
-                LinkInfo::Data(InfoData::MacVlan(vec![InfoMacVlan::Mode(MacVlanMode::Private)])),
+                LinkInfo::Data(InfoData::MacVlan(vec![InfoMacVlan::Mode(MacVlanMode::Vepa)])),
             ]),
         ];
         let flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
