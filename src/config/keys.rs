@@ -128,7 +128,23 @@ pub const AUTHENTICATION: Section = Section {
         ("secret", "the shared secret as text"),
         ("secret_file", "the absolute path of a file that contains the secret and that only its owner may read"),
         ("flavour", "keepalived for peers in the field; rfc2402 takes a key of 16 octets"),
-        ("key_id", "the number of the key, for type \"hmac\""),
+        ("key_id", "of hmac: the number of the key to sign with, 0 to 255"),
+        (
+            "keys",
+            "of hmac: a list of the keys to believe, so that they can be changed: [{ id = 1, secret_file = \"...\" }]",
+        ),
+        ("mode", "of hmac: receive-only signs nothing, permissive takes unsigned adverts too, enforce is the default"),
+        ("window", "of hmac: how far the clocks of the hosts may be apart, 1s to 300s"),
+    ],
+};
+
+/// A table in the list `keys` of `authentication`.
+pub const HMAC_KEY: Section = Section {
+    title: "keys",
+    keys: &[
+        ("id", "the number of the key, 0 to 255"),
+        ("secret", "32 to 64 octets as text, or hex: and their hexadecimal digits"),
+        ("secret_file", "the absolute path of a file that contains it and that only its owner may read"),
     ],
 };
 
@@ -203,6 +219,7 @@ pub const SECTIONS: &[&Section] = &[
     &VIRTUAL_ROUTE,
     &VIRTUAL_RULE,
     &AUTHENTICATION,
+    &HMAC_KEY,
     &SYNC_GROUP,
     &NOTIFY,
     &ATTACHMENT,
@@ -222,12 +239,7 @@ pub struct Unsupported {
 }
 
 /// What is not built yet. A feature that is done deletes its row.
-pub const UNSUPPORTED: &[Unsupported] = &[Unsupported {
-    section: "authentication",
-    key: "type",
-    value: "\"hmac\"",
-    until_then: "leave authentication out of a version 3 router",
-}];
+pub const UNSUPPORTED: &[Unsupported] = &[];
 
 /// What keepalived's users would write, and what it is called here.
 pub(super) const KEEPALIVED_NAMES: &[(&str, &str)] = &[

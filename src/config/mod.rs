@@ -17,6 +17,7 @@ mod candidacy;
 mod daemon;
 mod diagnostic;
 mod group;
+mod hmac;
 mod hooks;
 mod host;
 mod host_checks;

@@ -70,6 +70,20 @@ impl<'t> Fields<'t> {
         Some(Self::open(table, entry.key_place, section, report))
     }
 
+    /// The same for an element of a list of tables.
+    pub(super) fn of_item(
+        node: &'t Node,
+        field: Field,
+        section: &'static Section,
+        report: &mut Diagnostics,
+    ) -> Option<Self> {
+        let Value::Table(table) = &node.value else {
+            wrong_kind(node, field, "a list of tables", report);
+            return None;
+        };
+        Some(Self::open(table, node.place, section, report))
+    }
+
     pub(super) fn entry(&self, key: &'static str) -> Option<&'t Entry> {
         debug_assert!(self.section.keys.iter().any(|(known, _)| *known == key), "{key} is missing in keys.rs");
         self.table.get(key)
@@ -82,6 +96,11 @@ impl<'t> Fields<'t> {
     fn field(&self, key: &'static str) -> Field {
         let help = self.section.keys.iter().find(|(known, _)| *known == key).map_or("", |(_, help)| help);
         Field { key, help }
+    }
+
+    /// What it is called.
+    pub(super) fn title(&self) -> &'static str {
+        self.section.title
     }
 
     /// The value of a key; `None` when it is absent or wrong.

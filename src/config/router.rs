@@ -58,6 +58,7 @@ pub(super) fn read(
     let mac = fields.choice("mac", &MACS, report).map_or_else(MacMode::default, |at| at.value);
     let routes = virtual_routes(&fields, interface.as_ref(), report);
     let rules: Vec<VirtualRule> = fields.take("virtual_rules", report).unwrap_or_default();
+    let interval = interval(&fields, version.value, report);
     let spec = RouterSpec {
         name: name.clone(),
         // Stands in until the parts without which there is no router are known to be there, at the end.
@@ -67,7 +68,7 @@ pub(super) fn read(
             vrid: Vrid::new(1)?,
         },
         version: version.value,
-        interval: interval(&fields, version.value, report),
+        interval,
         preempt: preempt(&fields, report),
         addresses: advertised.iter().map(|at| at.value).collect(),
         excluded: excluded.iter().map(|at| at.value).collect(),
@@ -79,7 +80,7 @@ pub(super) fn read(
         check_ttl: check_ttl(&fields, report),
         peers: peers.into(),
         source,
-        auth: authentication(&fields, &version, context, report),
+        auth: authentication(&fields, version.value, interval, context, report),
         announcing: announcing(&fields, report),
         lease: flag(&fields, "lease", true, report),
         track_interface: flag(&fields, "track_interface", true, report),
@@ -212,21 +213,42 @@ fn check_ttl(fields: &Fields<'_>, report: &mut Diagnostics) -> bool {
     value
 }
 
-fn authentication(fields: &Fields<'_>, version: &At<Version>, context: &Context<'_>, report: &mut Diagnostics) -> Auth {
+fn authentication(
+    fields: &Fields<'_>,
+    version: Version,
+    interval: Interval,
+    context: &Context<'_>,
+    report: &mut Diagnostics,
+) -> Auth {
     let Some(entry) = fields.entry("authentication") else { return Auth::None };
     let Some(draft) = auth::read(entry, report) else { return Auth::None };
-    if version.value == Version::V3 {
-        report
-            .error(draft.place, "this authentication is for version 2 only")
-            .help("VRRPv3 has none (RFC 9568, 9): remove it, or add version = 2 on every host of the pair");
-        return Auth::None;
+    match version {
+        Version::V3 if !draft.is_hmac() => {
+            report
+                .error(draft.place, "this authentication is for version 2 only")
+                .help("VRRPv3 has none (RFC 9568, 9): remove it; between unicast_peers there is type = \"hmac\"");
+            return Auth::None;
+        }
+        Version::V2 if draft.is_hmac() => {
+            report
+                .error(draft.place, "type \"hmac\" is for version 3 only")
+                .help("write type = \"ah\", or remove version = 2 on every host of the pair");
+            return Auth::None;
+        }
+        Version::V3 if !fields.has("unicast_peers") => {
+            report.error(draft.place, "type \"hmac\" is for unicast_peers only").help(
+                "what each peer sent last is remembered, so they have to be known: add unicast_peers, or remove it",
+            );
+            return Auth::None;
+        }
+        Version::V2 | Version::V3 => {}
     }
     if draft.is_password() {
         report
             .warning(draft.place, "a password is sent in clear text with every advert")
             .help("it guards against a slip, not against an attacker on the network: rely on the network for that");
     }
-    draft.resolve(context, report)
+    draft.resolve(interval, context, report)
 }
 
 fn announcing(fields: &Fields<'_>, report: &mut Diagnostics) -> Announcing {

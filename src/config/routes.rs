@@ -1,9 +1,9 @@
 //! `virtual_routes` and `virtual_rules`: what a Master holds besides addresses.
 
 use super::diagnostic::Diagnostics;
-use super::keys::{Section, VIRTUAL_ROUTE, VIRTUAL_RULE};
-use super::reader::{At, Field, Fields, Read, Route, wrong_kind};
-use super::tree::{Node, Value};
+use super::keys::{VIRTUAL_ROUTE, VIRTUAL_RULE};
+use super::reader::{At, Field, Fields, Read, Route};
+use super::tree::Node;
 use crate::ids::InterfaceName;
 use crate::units::{Family, VirtualAddress};
 use crate::vrrp::{VirtualRoute, VirtualRule};
@@ -15,7 +15,7 @@ const ANY: i64 = u32::MAX as i64;
 
 impl Read for VirtualRoute {
     fn read(node: &Node, field: Field, report: &mut Diagnostics) -> Option<Self> {
-        let fields = open(node, field, &VIRTUAL_ROUTE, report)?;
+        let fields = Fields::of_item(node, field, &VIRTUAL_ROUTE, report)?;
         let to = fields.require("to", report).map(network);
         let via: Option<At<IpAddr>> = fields.take("via", report);
         let source: Option<At<IpAddr>> = fields.take("source", report);
@@ -43,7 +43,7 @@ impl Read for VirtualRoute {
 
 impl Read for VirtualRule {
     fn read(node: &Node, field: Field, report: &mut Diagnostics) -> Option<Self> {
-        let fields = open(node, field, &VIRTUAL_RULE, report)?;
+        let fields = Fields::of_item(node, field, &VIRTUAL_RULE, report)?;
         let from = fields.take("from", report).map(network);
         let to = fields.take("to", report).map(network);
         let table = fields.present("table", report).then(|| fields.number("table", 1..=ANY, report)).flatten();
@@ -58,14 +58,6 @@ impl Read for VirtualRule {
         }
         Some(Self { family, from, to, table: table?.value, priority })
     }
-}
-
-fn open<'t>(node: &'t Node, field: Field, section: &'static Section, report: &mut Diagnostics) -> Option<Fields<'t>> {
-    let Value::Table(table) = &node.value else {
-        wrong_kind(node, field, "a list of tables", report);
-        return None;
-    };
-    Some(Fields::open(table, node.place, section, report))
 }
 
 fn network(Route(ip, prefix): Route) -> VirtualAddress {

@@ -133,6 +133,7 @@ impl Driver {
 
     fn on_packets(&mut self, port: PortId) {
         let Self { engine, executor, buffers, actions, .. } = self;
+        engine.set_wall_origin(clock::wall_origin());
         let mut taken = 0;
         while taken < PACKETS {
             let now = clock::now();

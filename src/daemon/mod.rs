@@ -12,6 +12,7 @@ mod link;
 mod log;
 mod ports;
 mod privileges;
+mod seal;
 mod service;
 mod signals;
 mod state;

@@ -1,6 +1,7 @@
 //! One open port: its sockets, and how adverts and announcements of its routers are put into them.
 
-use super::guardian::Voice;
+use super::guardian::{Datagram, Voice};
+use super::seal::{Seal, Stamps};
 use crate::ids::RouterId;
 use crate::net::{FrameSocket, Port, PortError};
 use crate::units::VirtualAddress;
@@ -22,6 +23,7 @@ pub(super) struct OpenPort {
     pub(super) frames: FrameSocket,
     addresses: Vec<IpAddr>,
     message: Vec<u8>,
+    stamps: Stamps,
 }
 
 impl OpenPort {
@@ -33,7 +35,9 @@ impl OpenPort {
             what: "open a packet socket for announcements",
             error,
         })?;
-        Ok(Self { spec: Arc::clone(spec), sockets, frames, addresses: Vec::new(), message: Vec::new() })
+        let spec = Arc::clone(spec);
+        let (addresses, message) = (Vec::new(), Vec::new());
+        Ok(Self { spec, sockets, frames, addresses, message, stamps: Stamps::default() })
     }
 
     /// Whether the open sockets serve the new specification too; if so they are kept, and no packet is missed.
@@ -52,10 +56,14 @@ impl OpenPort {
         self.addresses.extend(spec.advertised());
         let group = [self.sockets.group()];
         let destinations = if spec.peers.is_empty() { &group[..] } else { &spec.peers };
+        let seal = Seal::of(&spec.auth, *source);
         for &destination in destinations {
             let advert = Advert { spec, source: *source, destination, standing: *standing, checksum: *checksum };
             self.message.clear();
             advert.outgoing(&self.addresses).encode(&mut self.message);
+            if let Some(seal) = &seal {
+                seal.sign(&mut self.stamps, 0, &mut self.message);
+            }
             self.queue_message(*router, &advert, *sequence);
         }
     }
@@ -80,8 +88,9 @@ impl OpenPort {
         }
     }
 
-    /// What this router's resignation would be, to each destination: whole datagrams with the index of the interface.
-    pub(super) fn resignation(&mut self, voice: &Voice, sequence: u32) -> Vec<(u32, IpAddr, Vec<u8>)> {
+    /// What this router's resignation would be, to each destination: whole datagrams, but for a signature, which has to
+    /// be of the moment that it is sent at.
+    pub(super) fn resignation(&mut self, voice: &Voice, sequence: u32) -> Vec<Datagram> {
         let Voice { spec, source, checksum } = voice;
         self.addresses.clear();
         self.addresses.extend(spec.advertised());
@@ -92,7 +101,13 @@ impl OpenPort {
                 Advert { spec, source: *source, destination, standing: Standing::Resigning, checksum: *checksum };
             let mut message = Vec::new();
             advert.outgoing(&self.addresses).encode(&mut message);
-            (self.spec.index, destination, advert.datagram(&message, sequence))
+            let seal = Seal::of(&spec.auth, *source);
+            if seal.is_some() {
+                Seal::reserve(&mut message);
+            }
+            let octets = advert.datagram(&message, sequence);
+            let signature = seal.map(|seal| (octets.len().saturating_sub(message.len()), seal));
+            Datagram { interface: self.spec.index, destination, octets, signature }
         };
         destinations.iter().map(datagram).collect()
     }
@@ -144,7 +159,7 @@ impl Advert<'_> {
                 kind: self.spec.auth.kind(),
                 data: match self.spec.auth {
                     Auth::Password(password) => password,
-                    Auth::None | Auth::Ah { .. } => [0; 8],
+                    Auth::None | Auth::Ah { .. } | Auth::Hmac(_) => [0; 8],
                 },
             },
             source: self.source,
@@ -184,7 +199,7 @@ struct Path {
 impl Path {
     fn append(&self, auth: &Auth, sequence: u32, message: &[u8], out: &mut Vec<u8>) {
         match auth {
-            Auth::None | Auth::Password(_) => {
+            Auth::None | Auth::Password(_) | Auth::Hmac(_) => {
                 out.extend_from_slice(&self.header(112, message.len()).octets());
                 out.extend_from_slice(message);
             }

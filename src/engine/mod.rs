@@ -57,6 +57,8 @@ pub struct Engine {
     links: Links,
     deadlines: Deadlines,
     warnings: Warnings,
+    /// The wall clock at the origin of time, since 1970.
+    wall_origin: Duration,
     phase: Phase,
     generation: u64,
     /// By how much a Master overslept that noticed it at a packet; said with the next tick, once for all of them.
@@ -118,6 +120,12 @@ impl Engine {
             }
             Event::Shutdown => engine.on_shutdown(out),
         });
+    }
+
+    /// Says what the wall clock showed at [`Timestamp::ZERO`], since 1970, by what it shows now. Only the time stamps of
+    /// authenticated adverts are compared with it.
+    pub fn set_wall_origin(&mut self, since_1970: Duration) {
+        self.wall_origin = since_1970;
     }
 
     /// When to call [`Engine::handle`] with [`Event::Tick`] at the latest. May be early, never late.

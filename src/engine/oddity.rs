@@ -23,8 +23,18 @@ pub(super) enum Oddity {
     AuthFailure,
     #[error("an authenticated packet that came before, or comes too late")]
     Replay,
-    #[error("it carries an authentication trailer that is not configured here")]
+    #[error(
+        "it carries an authentication trailer and none is configured here: set the same authentication on both sides"
+    )]
     Trailer,
+    #[error(
+        "it carries no authentication trailer: set the same authentication on both sides, or mode = \"permissive\" until all of them sign"
+    )]
+    Unsigned,
+    #[error("it is signed with key {0}, which is not among the keys here: add it on this side")]
+    KeyUnknown(u8),
+    #[error("its time stamp is {0} s away from this host's clock: look at the time of both hosts")]
+    Window(u32),
     #[error("it lists no address")]
     NoAddresses,
     #[error("its first address is not link-local")]
@@ -60,9 +70,9 @@ impl Oddity {
             Self::Source => "source_address_errors",
             Self::Destination => "destination_errors",
             Self::InvalidAuthType(_) => "invalid_auth_type",
-            Self::AuthTypeMismatch { .. } => "auth_type_mismatch",
-            Self::AuthFailure | Self::Trailer => "auth_failures",
-            Self::Replay => "auth_replays",
+            Self::AuthTypeMismatch { .. } | Self::Unsigned => "auth_type_mismatch",
+            Self::AuthFailure | Self::Trailer | Self::KeyUnknown(_) => "auth_failures",
+            Self::Replay | Self::Window(_) => "auth_replays",
             Self::NoAddresses => "addr_count_errors",
             Self::FirstAddress => "first_address_errors",
             Self::IntervalZero => "interval_zero_errors",
@@ -81,9 +91,9 @@ impl Oddity {
             Self::Source => Some(&mut counters.source_address_errors),
             Self::Destination => Some(&mut counters.destination_errors),
             Self::InvalidAuthType(_) => Some(&mut counters.invalid_auth_type),
-            Self::AuthTypeMismatch { .. } => Some(&mut counters.auth_type_mismatch),
-            Self::AuthFailure | Self::Trailer => Some(&mut counters.auth_failures),
-            Self::Replay => Some(&mut counters.auth_replays),
+            Self::AuthTypeMismatch { .. } | Self::Unsigned => Some(&mut counters.auth_type_mismatch),
+            Self::AuthFailure | Self::Trailer | Self::KeyUnknown(_) => Some(&mut counters.auth_failures),
+            Self::Replay | Self::Window(_) => Some(&mut counters.auth_replays),
             Self::NoAddresses => Some(&mut counters.addr_count_errors),
             Self::FirstAddress => Some(&mut counters.first_address_errors),
             Self::IntervalZero => Some(&mut counters.interval_zero_errors),

@@ -6,7 +6,8 @@ use super::oddity::Oddity;
 use super::warnings::warn;
 use crate::ids::{PortId, RouterId};
 use crate::units::{Family, Priority, Version, Vrid};
-use crate::vrrp::{Auth, Effects, Router};
+use crate::vrrp::{Auth, Effects, HmacMode, Router, apart};
+use crate::wire::trailer::Trailer;
 use crate::wire::{Advert, DecodeError, Packet, Rejection, Standing, auth};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -86,6 +87,7 @@ impl Engine {
 
     /// The mandatory checks of a decoded advert against the virtual router it is for.
     fn judge(&mut self, id: RouterId, packet: &Packet<'_>, advert: &Advert<'_>) -> Result<(), Oddity> {
+        let wall = self.wall_seconds();
         let router = &mut self.slot_mut(id).router;
         let spec = router.spec();
         if advert.version != spec.version {
@@ -95,10 +97,9 @@ impl Engine {
             return Err(Oddity::Own);
         }
         judge_addresses(packet, &spec.peers, spec.key.family)?;
-        if advert.version == Version::V2 {
-            authenticate(router, packet, advert)?;
-        } else if advert.trailer.is_some() {
-            return Err(Oddity::Trailer);
+        match advert.version {
+            Version::V2 => authenticate(router, packet, advert)?,
+            Version::V3 => check_trailer(router, packet, advert, wall)?,
         }
         let Some(first) = advert.addresses().next() else { return Err(Oddity::NoAddresses) };
         if matches!(first, IpAddr::V6(ip) if !ip.is_unicast_link_local()) {
@@ -119,6 +120,12 @@ impl Engine {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The wall clock as trailers have it: seconds since 1970 modulo 2^32.
+    fn wall_seconds(&self) -> u32 {
+        let since_1970 = self.wall_origin + self.now.since_origin();
+        u32::try_from(since_1970.as_secs() & u64::from(u32::MAX)).expect("masked to 32 bits")
     }
 
     /// Counts an advert that passed, and warns of what is odd about it without being wrong.
@@ -200,7 +207,8 @@ fn authenticate(router: &mut Router, packet: &Packet<'_>, advert: &Advert<'_>) -
         return Err(Oddity::AuthTypeMismatch { theirs, ours });
     }
     match &router.spec().auth {
-        Auth::None => Ok(()),
+        // The configuration admits a trailer for VRRPv3 only.
+        Auth::None | Auth::Hmac(_) => Ok(()),
         Auth::Password(password) => {
             let given = advert.auth.map(|auth| auth.data).unwrap_or_default();
             // Every octet is looked at whatever the ones before it say.
@@ -212,6 +220,23 @@ fn authenticate(router: &mut Router, packet: &Packet<'_>, advert: &Advert<'_>) -
             if router.take_sequence(verified.sequence) { Ok(()) } else { Err(Oddity::Replay) }
         }
     }
+}
+
+/// keepalived's trailer: the key has to be known, the stamp near our clock, the digest right, and the sequence new.
+fn check_trailer(router: &mut Router, packet: &Packet<'_>, advert: &Advert<'_>, wall: u32) -> Result<(), Oddity> {
+    let (auth, octets) = match (&router.spec().auth, advert.trailer) {
+        (Auth::Hmac(auth), Some(octets)) => (auth, octets),
+        (Auth::Hmac(auth), None) if auth.mode == HmacMode::Enforce => return Err(Oddity::Unsigned),
+        (_, None) => return Ok(()),
+        (_, Some(_)) => return Err(Oddity::Trailer),
+    };
+    let claimed = Trailer::read(octets).map_err(|_| Oddity::AuthFailure)?;
+    let key = auth.key(claimed.key_id).ok_or(Oddity::KeyUnknown(claimed.key_id))?;
+    if !auth.admits(claimed.seconds(), wall) {
+        return Err(Oddity::Window(apart(claimed.seconds(), wall)));
+    }
+    let verified = Trailer::verify(packet, &key.secret.0).map_err(|_| Oddity::AuthFailure)?;
+    if router.take_trailer(packet.source, verified, wall) { Ok(()) } else { Err(Oddity::Replay) }
 }
 
 /// Whether the advert lists the same addresses in any order (RFC 9568, 7.1).

@@ -6,8 +6,10 @@ use super::trace::What;
 use super::world::{NodeId, SegmentId, World};
 use crate::engine::{CheckReport, Outcome};
 use crate::ids::{PortId, RouterId};
+use crate::time::Timestamp;
 use crate::units::{Family, Version};
 use crate::vrrp::{Action, Auth, RouterSpec};
+use crate::wire::trailer::Trailer;
 use crate::wire::{AuthField, ChecksumForm, Outgoing, Standing};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -19,14 +21,15 @@ struct Sending<'a> {
     source: IpAddr,
     standing: Standing,
     checksum: ChecksumForm,
+    sequence: u32,
 }
 
 impl World {
     pub(super) fn execute(&mut self, id: NodeId, action: &Action) {
         self.trace.add(self.now, Some(id), What::Action(action.clone()));
         match action {
-            &Action::Advertise { port, router, ref spec, source, standing, checksum, .. } => {
-                self.advertise(id, &Sending { port, router, spec, source, standing, checksum });
+            &Action::Advertise { port, router, ref spec, source, standing, checksum, sequence, .. } => {
+                self.advertise(id, &Sending { port, router, spec, source, standing, checksum, sequence });
             }
             Action::RunCheck { tracker, spec } => {
                 let Some(node) = self.nodes.get(id.0).filter(|node| !node.hanging.contains(&spec.name)) else { return };
@@ -74,10 +77,10 @@ impl World {
         }
         let spec = sending.spec;
         if spec.peers.is_empty() {
-            self.transmit(id, segment, &datagram(sending, group(spec.key.family)));
+            self.transmit(id, segment, &datagram(sending, group(spec.key.family), self.now));
         } else {
             for &peer in spec.peers.iter() {
-                self.transmit(id, segment, &datagram(sending, peer));
+                self.transmit(id, segment, &datagram(sending, peer, self.now));
             }
         }
     }
@@ -107,7 +110,7 @@ impl World {
     }
 }
 
-fn datagram(sending: &Sending<'_>, destination: IpAddr) -> Datagram {
+fn datagram(sending: &Sending<'_>, destination: IpAddr, now: Timestamp) -> Datagram {
     let &Sending { spec, source, standing, checksum, .. } = sending;
     let addresses: Vec<IpAddr> = spec.advertised().collect();
     let auth = match spec.auth {
@@ -127,6 +130,13 @@ fn datagram(sending: &Sending<'_>, destination: IpAddr) -> Datagram {
     };
     let mut payload = Vec::new();
     outgoing.encode(&mut payload);
+    if let Auth::Hmac(auth) = &spec.auth
+        && let Some(key) = auth.signing_key()
+    {
+        let sequence =
+            Trailer::sequence_at(now.since_origin(), u16::try_from(sending.sequence & 0xffff).unwrap_or_default());
+        Trailer { key_id: key.id, sequence }.append(source, 0, &key.secret.0, &mut payload);
+    }
     Datagram::new(source, destination, 255, &payload)
 }
 

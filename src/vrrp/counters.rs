@@ -29,11 +29,11 @@ pub struct RouterCounters {
     pub checksum_errors: u64,
     /// An authentication type that does not exist.
     pub invalid_auth_type: u64,
-    /// An authentication type other than the local one.
+    /// An authentication type other than the local one, or no trailer where one is required.
     pub auth_type_mismatch: u64,
-    /// A wrong password or digest.
+    /// A wrong password or digest, an unknown key, or a trailer where none is configured.
     pub auth_failures: u64,
-    /// An authenticated packet that came before.
+    /// An authenticated packet that came before, or whose time stamp is outside the window.
     pub auth_replays: u64,
     /// No addresses listed.
     pub addr_count_errors: u64,

@@ -11,12 +11,14 @@
 //! Listening and Claiming are RFC 9568's Backup, Master is its Active, Unfit is Initialize. Deadlines are derived
 //! from facts and never stored, so a change of priority or interval needs no timer to be set anew.
 
-use super::spec::{ChecksumChoice, RouterSpec};
+use super::hmac::Marks;
+use super::spec::{Auth, ChecksumChoice, RouterSpec};
 use super::verdict::{Fitness, Promotion, Unfit, Verdict};
 use super::{Evidence, Role, RouterCounters, Why};
 use crate::ids::{PortId, RouterId};
 use crate::time::Timestamp;
 use crate::units::{Interval, Priority};
+use crate::wire::trailer::Trailer;
 use crate::wire::{ChecksumForm, Standing};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -38,6 +40,8 @@ pub struct Router {
     pub(super) peer_checksum: Option<ChecksumForm>,
     /// The highest number of an advert sent or, authenticated, heard: a new Master goes on counting from the old one's.
     pub(super) sequence: u32,
+    /// What was heard in trailers.
+    pub(super) marks: Marks,
     pub(super) since: Timestamp,
     pub(super) why: Why,
     pub(super) evidence: Evidence,
@@ -125,6 +129,7 @@ impl Router {
             heard: None,
             peer_checksum: None,
             sequence: 0,
+            marks: Marks::default(),
             since: now,
             why: Why::Started,
             evidence: Evidence::default(),
@@ -267,6 +272,12 @@ impl Router {
         let new = heard > self.sequence;
         self.sequence = self.sequence.max(heard);
         new
+    }
+
+    /// Takes the verified trailer of a peer's advert at `wall`, in seconds since 1970; false for one that came before.
+    pub fn take_trailer(&mut self, from: IpAddr, trailer: Trailer, wall: u32) -> bool {
+        let Auth::Hmac(auth) = &self.spec.auth else { return false };
+        self.marks.take(from, trailer, auth, wall)
     }
 
     /// The checksum form it sends (IPv4 VRRPv3).

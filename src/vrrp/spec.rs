@@ -1,5 +1,6 @@
 //! What an operator asks of one virtual router, with every default filled in.
 
+use super::hmac::HmacAuth;
 use super::route::{VirtualRoute, VirtualRule};
 use crate::ids::RouterKey;
 use crate::units::{Family, Interval, Version, VirtualAddress};
@@ -45,7 +46,7 @@ pub struct RouterSpec {
     pub check_ttl: bool,
     /// The source of adverts instead of the interface's primary (IPv6: link-local) address.
     pub source: Option<IpAddr>,
-    /// VRRPv2 authentication.
+    /// Authentication.
     pub auth: Auth,
     /// How the addresses are announced.
     pub announcing: Announcing,
@@ -117,7 +118,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// VRRPv2 authentication (RFC 2338, 5.3.6).
+/// Authentication: of VRRPv2 (RFC 2338, 5.3.6), and keepalived's for VRRPv3 between unicast peers.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum Auth {
     /// Type 0.
@@ -132,14 +133,16 @@ pub enum Auth {
         /// What the digest covers and how the key is formed.
         flavour: AhFlavour,
     },
+    /// A trailer behind the message of VRRPv3.
+    Hmac(HmacAuth),
 }
 
 impl Auth {
-    /// The authentication type of the wire: 0, 1 or 2.
+    /// The authentication type of the wire: 0, 1 or 2. A trailer has none.
     #[must_use]
     pub const fn kind(&self) -> u8 {
         match self {
-            Self::None => 0,
+            Self::None | Self::Hmac(_) => 0,
             Self::Password(_) => 1,
             Self::Ah { .. } => 2,
         }

@@ -18,6 +18,7 @@ use super::reader::Reader;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// Octets of the whole trailer.
 pub const TRAILER: usize = 28;
@@ -65,6 +66,13 @@ impl Trailer {
     #[must_use]
     pub fn seconds(self) -> u32 {
         u32::try_from(self.sequence >> 32).expect("the upper half of 64 bits")
+    }
+
+    /// The sequence of a moment after 1970; the counter tells apart what is sent within a fraction of a second.
+    #[must_use]
+    pub fn sequence_at(since_1970: Duration, counter: u16) -> u64 {
+        let fraction = (u64::from(since_1970.subsec_nanos()) << 16) / 1_000_000_000;
+        since_1970.as_secs() << 32 | fraction << 16 | u64::from(counter)
     }
 
     /// Reads the fields of [`Advert::trailer`](super::Advert::trailer), so that key and window can be looked up.

@@ -8,7 +8,9 @@ use vrrpd::config::{DaemonSettings, Hook, LogLevel};
 use vrrpd::engine::{Attachment, Check, HttpCheck, TrackerSpec, Weight};
 use vrrpd::ids::InterfaceName;
 use vrrpd::units::{Family, Interval, Version};
-use vrrpd::vrrp::{AhFlavour, Announcing, Auth, ChecksumChoice, MacMode, Preempt, RouterSpec, Secret};
+use vrrpd::vrrp::{
+    AhFlavour, Announcing, Auth, ChecksumChoice, HmacKey, HmacMode, MacMode, Preempt, RouterSpec, Secret,
+};
 use vrrpd::wire::ChecksumForm;
 
 fn router(line: &str) -> RouterSpec {
@@ -131,6 +133,36 @@ fn authentication_of_version_2() {
         ah(b"0123456789abcdef", AhFlavour::Rfc2402)
     );
     assert_eq!(auth(r#"{ type = "password", secret_file = "/nowhere" }"#), Auth::Password([0; 8]), "portable");
+}
+
+#[test]
+fn authentication_of_version_3() {
+    let auth = |more: &str, table: &str| {
+        let table = format!("unicast_peers = [\"192.0.2.2\"]\n{more}\nauthentication = {{ type = \"hmac\", {table} }}");
+        let Auth::Hmac(auth) = router(&table).auth else { panic!("not hmac") };
+        auth
+    };
+    let key = |id, octets: &[u8]| HmacKey { id, secret: Secret(octets.into()) };
+    let text = "0123456789abcdef0123456789abcdef";
+    let one = auth("", &format!("key_id = 7, secret = \"{text}\""));
+    assert_eq!(*one.keys, [key(7, text.as_bytes())]);
+    assert_eq!((one.key_id, one.mode, one.window), (7, HmacMode::Enforce, Duration::from_secs(5)));
+    assert_eq!(one.signing_key(), Some(&one.keys[0]));
+
+    let hex = format!("hex:{}", "0F".repeat(64));
+    let listed = format!(
+        "key_id = 2, mode = \"permissive\", window = \"300s\", keys = [{{ id = 1, secret = \"{text}\" }}, {{ id = 2, secret = \"{hex}\" }}]"
+    );
+    let two = auth("", &listed);
+    assert_eq!(*two.keys, [key(1, text.as_bytes()), key(2, &[0x0f; 64])]);
+    assert_eq!((two.mode, two.window), (HmacMode::Permissive, Duration::from_mins(5)));
+    assert_eq!(two.signing_key(), Some(&two.keys[1]));
+
+    let silent = auth("", &format!("key_id = 0, mode = \"receive-only\", secret = \"{text}\""));
+    assert_eq!((silent.mode, silent.signing_key()), (HmacMode::ReceiveOnly, None));
+    let slow = auth("advert_interval = \"2.5s\"", &format!("key_id = 0, secret = \"{text}\""));
+    assert_eq!(slow.window, Duration::from_secs(8), "three intervals, up to the whole second");
+    assert_eq!(*auth("", "key_id = 1, secret_file = \"/nowhere\"").keys, [key(1, &[0; 32])], "portable");
 }
 
 #[test]

@@ -88,7 +88,7 @@ impl Keeper {
         &mut self,
         router: RouterId,
         voice: &Voice,
-        resignation: impl FnOnce() -> Vec<(u32, IpAddr, Vec<u8>)>,
+        resignation: impl FnOnce() -> Vec<Datagram>,
     ) {
         let estate = self.estates.entry(router).or_default();
         if estate.voice.as_ref() == Some(voice) {
@@ -96,10 +96,7 @@ impl Keeper {
         }
         estate.will.router = router.0;
         estate.will.pace = Some(voice.spec.interval.duration());
-        estate.will.resignations = resignation()
-            .into_iter()
-            .map(|(interface, destination, octets)| Datagram { interface, destination, octets })
-            .collect();
+        estate.will.resignations = resignation();
         estate.voice = Some(voice.clone());
         self.changed.insert(router);
     }

@@ -14,6 +14,7 @@ mod will;
 
 pub(super) use keeper::{Keeper, Voice};
 pub use program::run;
+pub(super) use will::Datagram;
 
 /// The argument that makes this program a guardian. Nobody types it.
 pub const ARGUMENT: &str = "--guardian";

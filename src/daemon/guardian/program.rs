@@ -1,6 +1,7 @@
 //! The guardian's own program: wait, and at the end do what the will says.
 
 use super::super::clock;
+use super::super::seal::Stamps;
 use super::pulse;
 use super::will::{Message, Will};
 use crate::net::{AddressChange, AddressKernel, Change, Farewell, Netlink, sweep_macvlans, sweep_routes};
@@ -125,12 +126,16 @@ impl Guardian {
     }
 
     /// Nothing here may stop the next step: whatever fails, the rest is still worth doing.
-    fn execute(&self) {
+    fn execute(&mut self) {
         if getppid() == self.daemon {
             let _ = kill(self.daemon, Signal::SIGKILL);
         }
         let mut farewell = Farewell::default();
-        for datagram in self.wills.values().flat_map(|will| &will.resignations) {
+        let mut stamps = Stamps::default();
+        for datagram in self.wills.values_mut().flat_map(|will| &mut will.resignations) {
+            if let Some((message, seal)) = &datagram.signature {
+                seal.sign_reserved(&mut stamps, *message, &mut datagram.octets);
+            }
             let _ = farewell.send(datagram.interface, datagram.destination, &datagram.octets);
         }
         let held = self.wills.values().flat_map(|will| &will.addresses);

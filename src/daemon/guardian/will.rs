@@ -1,5 +1,6 @@
 //! What is to be done for a daemon that cannot do it any more.
 
+use crate::daemon::seal::Seal;
 use crate::units::VirtualAddress;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -34,13 +35,15 @@ pub(super) struct Will {
 
 /// A whole IP datagram, and where it leaves.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub(super) struct Datagram {
+pub(in crate::daemon) struct Datagram {
     /// The index of the interface.
-    pub(super) interface: u32,
+    pub(in crate::daemon) interface: u32,
     /// Where to.
-    pub(super) destination: IpAddr,
-    /// With its header.
-    pub(super) octets: Vec<u8>,
+    pub(in crate::daemon) destination: IpAddr,
+    /// With its header, and where there is a signature with room for it at the end.
+    pub(in crate::daemon) octets: Vec<u8>,
+    /// Where its message begins, and what signs that when it is sent: its time stamp has to be near the peer's clock.
+    pub(in crate::daemon) signature: Option<(usize, Seal)>,
 }
 
 /// An address on an interface.
@@ -89,6 +92,7 @@ mod tests {
                 interface: 2,
                 destination: IpAddr::from([224, 0, 0, 18]),
                 octets: vec![0x45, 0xc0],
+                signature: None,
             }],
             addresses: vec![Held { interface: 2, ip: IpAddr::from([192, 0, 2, 10]), prefix: 24 }],
         };
