@@ -1,6 +1,7 @@
 //! The command line of `vrrpctl`. Completions and the manual page are generated from these definitions.
 
 use super::import::ImportArguments;
+use super::simulate::SimulateArguments;
 use crate::vrrp::Seq;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -49,6 +50,12 @@ pub enum Command {
     Reload(ReloadArguments),
     /// Print a configuration of keepalived's as one of vrrpd's, with what cannot be carried over.
     ImportKeepalived(ImportArguments),
+    /// Try configurations out together before they run: who would be Master when, and when nobody or two would.
+    ///
+    /// The files of all hosts of a network run the real election in virtual time, and no daemon is asked. Hosts are named
+    /// by their files, a.toml is a. The exit status is 1 where an assertion does not hold, 2 where something cannot be
+    /// simulated.
+    Simulate(SimulateArguments),
     /// Log more or less from now on, until the next start.
     LogLevel {
         /// The least important level that is logged.

@@ -5,6 +5,7 @@ use super::client::{ClientError, Conversation};
 use super::drain::{drain, undrain};
 use super::generate::generate;
 use super::import;
+use super::simulate;
 use super::table;
 use crate::control::{Ask, Document, Done, Explanation, ReloadAnswer, RouterDocument};
 use crate::vrrp::Seq;
@@ -27,6 +28,9 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Command::ImportKeepalived(wanted) = &arguments.command {
         return import::run(wanted);
+    }
+    if let Command::Simulate(wanted) = &arguments.command {
+        return simulate::run(wanted);
     }
     match run(&arguments) {
         Ok(Verdict::Done) => ExitCode::SUCCESS,
@@ -71,8 +75,8 @@ fn run(arguments: &Arguments) -> Result<Verdict, ClientError> {
             Ok(Verdict::Done)
         }
         Command::Reload(wanted) => reload(wanted, ask(Ask::Reload { dry_run: wanted.dry_run })?),
-        // Asks no daemon: it has been answered in `main`.
-        Command::ImportKeepalived(_) => Ok(Verdict::Done),
+        // They ask no daemon: they have been answered in `main`.
+        Command::ImportKeepalived(_) | Command::Simulate(_) => Ok(Verdict::Done),
     }
 }
 

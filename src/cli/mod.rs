@@ -5,6 +5,7 @@ pub mod check_config;
 pub mod ctl;
 pub mod daemon_args;
 pub mod import;
+pub mod simulate;
 
 mod client;
 mod drain;

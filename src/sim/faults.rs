@@ -3,8 +3,8 @@
 use super::link::{Datagram, Quality};
 use super::node::{Input, Interface, Node, Waiting};
 use super::world::{NodeId, SegmentId, World};
-use crate::engine::{Command, Engine, Event, Outcome, Plan};
-use crate::ids::InterfaceName;
+use crate::engine::{Check, CheckReport, Command, CommandRefused, Engine, Event, Outcome, Plan, TrackerSpec};
+use crate::ids::{InterfaceName, TrackerId};
 use crate::units::{Family, VirtualAddress};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -21,18 +21,33 @@ impl World {
     /// A new host that runs `plan` at once. Its addresses are `10.S.0.N` and `fe80::S:N`, for the segment and the node
     /// counted from 1: the later a node is added, the higher its address.
     pub fn add_node(&mut self, name: &str, plan: Plan, interfaces: &[(InterfaceName, SegmentId)]) -> NodeId {
+        let interfaces: Vec<_> = interfaces.iter().map(|(name, segment)| (name.clone(), *segment, [].into())).collect();
+        self.add_host(name, plan, &interfaces)
+    }
+
+    /// The same for a host whose interfaces have these addresses: adverts come from the first of a family, or from the
+    /// address above where there is none.
+    pub fn add_host(
+        &mut self,
+        name: &str,
+        plan: Plan,
+        interfaces: &[(InterfaceName, SegmentId, Arc<[IpAddr]>)],
+    ) -> NodeId {
         let id = NodeId(self.nodes.len());
         let host = u8::try_from(id.0 + 1).unwrap_or(u8::MAX);
-        let interfaces = (1..).zip(interfaces).map(|(index, (name, segment))| {
+        let interfaces = (1..).zip(interfaces).map(|(index, (name, segment, more))| {
             let net = u8::try_from(segment.0).unwrap_or(u8::MAX);
+            let ipv4 = more.iter().find_map(|address| if let IpAddr::V4(ipv4) = address { Some(*ipv4) } else { None });
+            let ipv6 = more.iter().find_map(|address| if let IpAddr::V6(ipv6) = address { Some(*ipv6) } else { None });
             Interface {
                 name: name.clone(),
                 segment: *segment,
                 index,
                 present: true,
                 up: true,
-                ipv4: Ipv4Addr::new(10, net, 0, host),
-                ipv6: Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, net.into(), host.into()),
+                ipv4: ipv4.unwrap_or(Ipv4Addr::new(10, net, 0, host)),
+                ipv6: ipv6.unwrap_or(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, net.into(), host.into())),
+                more: Arc::clone(more),
             }
         });
         self.nodes.push(Node {
@@ -83,6 +98,23 @@ impl World {
         for position in 0..count {
             self.take(id, Input::Interface(position));
         }
+        for (tracker, spec) in self.engine(id).map(Engine::trackers).unwrap_or_default() {
+            self.report_watched(id, tracker, &spec);
+        }
+    }
+
+    /// What a node's kernel says of a process, a file or a route; interfaces have a notice of their own.
+    fn report_watched(&mut self, id: NodeId, tracker: TrackerId, spec: &TrackerSpec) {
+        if spec.check.is_polled() || matches!(spec.check, Check::Interface(_)) {
+            return;
+        }
+        let Some(node) = self.nodes.get(id.0) else { return };
+        let healthy = if matches!(spec.check, Check::File(_)) { Outcome::Value(0) } else { Outcome::Passed };
+        let outcome = match node.health.get(&spec.name) {
+            None | Some(Outcome::Passed) => healthy,
+            Some(&other) => other,
+        };
+        self.answer(id, tracker, CheckReport { outcome, result: "simulated".into(), took: Duration::ZERO });
     }
 
     /// The host is gone without a word, and its kernel with it.
@@ -155,6 +187,12 @@ impl World {
         self.cut(segment, b, a);
     }
 
+    /// `to` hears `from` again on this segment.
+    pub fn mend(&mut self, segment: SegmentId, from: NodeId, to: NodeId) {
+        self.disturb(None, format!("segment {}: {} reaches {} again", segment.0, from.0, to.0));
+        self.cuts.remove(&(segment, from, to));
+    }
+
     /// Every cut is mended.
     pub fn heal(&mut self) {
         self.disturb(None, "every cut is mended".into());
@@ -213,6 +251,10 @@ impl World {
         if let Some(node) = self.nodes.get_mut(node.0) {
             node.health.insert(track.into(), outcome);
         }
+        let trackers = self.engine(node).map(Engine::trackers).unwrap_or_default();
+        if let Some((tracker, spec)) = trackers.into_iter().find(|(_, spec)| &*spec.name == track) {
+            self.report_watched(node, tracker, &spec);
+        }
     }
 
     /// A node's check of this name no longer answers, or does so again.
@@ -230,6 +272,18 @@ impl World {
     pub fn command(&mut self, node: NodeId, command: Command) {
         self.disturb(Some(node), format!("{command:?}"));
         self.schedule(self.now, node, Input::Command(command));
+    }
+
+    /// An operator types a command and reads what came of it; `None` where nobody answers, since the daemon does not run
+    /// or its process stands still.
+    pub fn ask(&mut self, node: NodeId, command: &Command) -> Option<Result<Vec<Arc<str>>, CommandRefused>> {
+        if !self.is_awake(node) {
+            return None;
+        }
+        self.disturb(Some(node), format!("{command:?}"));
+        let mut answer = None;
+        self.operate(node, false, |engine, now, actions| answer = Some(engine.command(command, now, actions)));
+        answer
     }
 
     /// A reload; a crashed or stopped node starts with this plan next time.

@@ -76,6 +76,8 @@ pub(super) struct Interface {
     pub(super) up: bool,
     pub(super) ipv4: Ipv4Addr,
     pub(super) ipv6: Ipv6Addr,
+    /// Every address on it where the scenario gives them, with the two above where it gives those.
+    pub(super) more: Arc<[IpAddr]>,
 }
 
 impl Interface {
@@ -84,7 +86,11 @@ impl Interface {
     }
 
     pub(super) fn has(&self, address: IpAddr) -> bool {
-        address == IpAddr::V4(self.ipv4) || address == IpAddr::V6(self.ipv6)
+        address == IpAddr::V4(self.ipv4) || address == IpAddr::V6(self.ipv6) || self.more.contains(&address)
+    }
+
+    fn further(&self) -> impl Iterator<Item = IpAddr> {
+        self.more.iter().copied().filter(|&address| address != self.ipv4 && address != self.ipv6)
     }
 
     pub(super) fn facts(&self) -> Option<InterfaceFacts> {
@@ -93,10 +99,13 @@ impl Interface {
             up: self.up,
             ipv4: Some(self.ipv4),
             ipv6: Some(self.ipv6),
-            addresses: Arc::new([
+            addresses: [
                 VirtualAddress { ip: self.ipv4.into(), prefix: 24 },
                 VirtualAddress { ip: self.ipv6.into(), prefix: 64 },
-            ]),
+            ]
+            .into_iter()
+            .chain(self.further().map(VirtualAddress::host))
+            .collect(),
         })
     }
 }
