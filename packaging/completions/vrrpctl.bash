@@ -40,6 +40,9 @@ _vrrpctl() {
             vrrpctl,reload)
                 cmd="vrrpctl__subcmd__reload"
                 ;;
+            vrrpctl,simulate)
+                cmd="vrrpctl__subcmd__simulate"
+                ;;
             vrrpctl,status)
                 cmd="vrrpctl__subcmd__status"
                 ;;
@@ -73,6 +76,9 @@ _vrrpctl() {
             vrrpctl__subcmd__help,reload)
                 cmd="vrrpctl__subcmd__help__subcmd__reload"
                 ;;
+            vrrpctl__subcmd__help,simulate)
+                cmd="vrrpctl__subcmd__help__subcmd__simulate"
+                ;;
             vrrpctl__subcmd__help,status)
                 cmd="vrrpctl__subcmd__help__subcmd__status"
                 ;;
@@ -89,7 +95,7 @@ _vrrpctl() {
 
     case "${cmd}" in
         vrrpctl)
-            opts="-h -V --socket --help --version status events explain drain undrain watch reload import-keepalived log-level generate help"
+            opts="-h -V --socket --help --version status events explain drain undrain watch reload import-keepalived simulate log-level generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -187,7 +193,7 @@ _vrrpctl() {
             return 0
             ;;
         vrrpctl__subcmd__help)
-            opts="status events explain drain undrain watch reload import-keepalived log-level generate help"
+            opts="status events explain drain undrain watch reload import-keepalived simulate log-level generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -312,6 +318,20 @@ _vrrpctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        vrrpctl__subcmd__help__subcmd__simulate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         vrrpctl__subcmd__help__subcmd__status)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -401,6 +421,44 @@ _vrrpctl() {
                 return 0
             fi
             case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        vrrpctl__subcmd__simulate)
+            opts="-h --event --assert --loss --for --seed --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --event)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --assert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --loss)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -77,7 +77,7 @@ fn closing() -> Roff {
         "Root and the members of the daemon's control_group (vrrpd). It asks the daemon of this host over its socket.",
     )]);
     roff.control("SH", ["EXIT STATUS"]);
-    roff.text([roman("0 done, 1 refused or not healthy, 2 wrong usage or no daemon there.")]);
+    roff.text([roman("0 done, 1 refused, not healthy or not as asserted, 2 wrong usage or no daemon there.")]);
     roff.control("SH", ["EXAMPLES"]);
     for (purpose, line) in [
         ("For monitoring:", "vrrpctl status --check"),
@@ -88,6 +88,10 @@ fn closing() -> Roff {
         ("Hand over for half an hour of maintenance:", "vrrpctl drain --for 30m"),
         ("Why is it not Master?", "vrrpctl explain web"),
         ("What a reload would change:", "vrrpctl reload --dry-run"),
+        (
+            "Who takes over, and how soon, before anything runs:",
+            "vrrpctl simulate a.toml b.toml --event \"5s crash a\" --assert \"one master within 4s\"",
+        ),
     ] {
         roff.control("PP", []);
         roff.text([roman(purpose)]);

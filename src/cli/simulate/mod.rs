@@ -25,7 +25,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 /// The longest run, so that a slip of the pen does not run all night.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// Arguments of `vrrpctl simulate`.
 #[derive(Args, Debug)]

@@ -62,7 +62,7 @@ impl Reign {
 
 impl Piece {
     pub(super) fn span(&self) -> Duration {
-        self.to - self.from
+        self.to.saturating_sub(self.from)
     }
 
     /// Two or more, for longer than a hand-over takes.
