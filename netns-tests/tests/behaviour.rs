@@ -79,7 +79,11 @@ fn a_cut_cable_is_survived_and_the_master_returns(implementation: Implementation
 fn a_killed_daemon_is_replaced_and_comes_back_clean(implementation: Implementation) {
     let duo = Duo::default();
     let patient = RouterConfig { preempt: false, ..RouterConfig::web(100) };
-    let [first, _second] = duo.start(implementation, &patient.clone().into(), &web(99));
+    // One after the other: had host 2 become Master first, by less than a millisecond, host 1 would leave it alone.
+    let first = Daemon::start(implementation, duo.lab.host(1), &patient.clone().into());
+    duo.wait_until_master(1, &patient);
+    let _second = Daemon::start(implementation, duo.lab.host(2), &web(99));
+    sleep(10 * TENTH);
     let killed = Stamp::now();
     first.crash();
     duo.check_takeover(killed, down_interval(3, 99, TENTH));
