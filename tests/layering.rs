@@ -62,8 +62,8 @@ const BANNED_NAMES: &[&str] = &[
     "libc",
 ];
 
-/// The one file that may be unsafe.
-const UNSAFE: &str = "net/sys.rs";
+/// The one room that may be unsafe.
+const UNSAFE: &str = "net/sys/";
 
 #[derive(Debug, Eq, PartialEq)]
 struct Breach {
@@ -135,7 +135,7 @@ fn what_is_allowed_is_not_complained_of() {
         ("wire/mod.rs", "const S: &str = \"HashMap of unsafe tokio\";"),
         ("wire/mod.rs", "fn f() {}\n#[cfg(test)]\nmod tests {\n    use std::fs;\n}"),
         ("checks/run.rs", "use crate::process::spawn;"),
-        ("net/sys.rs", "fn f() { unsafe { g() } }"),
+        ("net/sys/send.rs", "fn f() { unsafe { g() } }"),
         ("net/port.rs", "#![deny(unsafe_code)]\nuse crate::engine::Event;\nuse tokio::net::UdpSocket;"),
         ("bin/vrrpd.rs", "use vrrpd::daemon;"),
     ] {
@@ -159,7 +159,7 @@ fn breaches(file: &str, source: &str) -> Vec<Breach> {
         })
         .collect();
     let words: Vec<&str> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
-    if words.contains(&"unsafe") && file != UNSAFE {
+    if words.contains(&"unsafe") && !file.starts_with(UNSAFE) {
         found.push(breach(format!("unsafe stands in {UNSAFE} only")));
     }
     if rank <= CORE {

@@ -30,6 +30,9 @@ use std::time::Duration;
 /// How often `/proc` is searched for a process that has not been found, where the kernel does not tell of new ones.
 const SEARCH_INTERVAL_MS: u16 = 500;
 
+/// How long a program has from creating a file to writing it, before the file counts as empty.
+const WRITING_MS: u16 = 5;
+
 /// Octets of the thread's stack: ample, and little where the daemon locks its memory.
 const STACK: usize = 256 * 1024;
 
@@ -53,7 +56,7 @@ impl Watchers {
             wake: wake.clone(),
             files: Files::new()?,
             routes: Routes::new()?,
-            starts: Starts::new(),
+            starts: None,
             watches: BTreeMap::new(),
         };
         thread::Builder::new().name("vrrpd-watch".into()).stack_size(STACK).spawn(move || thread.run())?;
@@ -85,6 +88,7 @@ struct Thread {
     wake: Arc<EventFd>,
     files: Files,
     routes: Routes,
+    /// Listened to from the first time that a process is to be followed: a busy host starts many.
     starts: Option<Starts>,
     watches: BTreeMap<TrackerId, Watch>,
 }
@@ -95,6 +99,8 @@ struct Watch {
     /// Of a process: some that run, none when there is none.
     living: Vec<Living>,
     told: Option<(Outcome, Arc<str>)>,
+    /// The file was empty at the last look, and is looked at once more before that is told.
+    doubted: bool,
 }
 
 /// What came since the last look.
@@ -127,7 +133,7 @@ impl Thread {
             if news.routes {
                 self.routes.refresh(&self.prefixes());
             }
-            self.look_at(|watch| watch.is_stale(&news));
+            self.look_at(|watch| watch.doubted || watch.is_stale(&news));
         }
     }
 
@@ -138,6 +144,9 @@ impl Thread {
         self.watches.extend(wanted.into_iter().map(|(tracker, spec)| (tracker, Watch::new(spec))));
         self.follow_files();
         self.routes.refresh(&self.prefixes());
+        if self.starts.is_none() && self.watches.values().any(Watch::is_process) {
+            self.starts = Starts::new();
+        }
         self.look_at(|watch| watch.told.is_none());
     }
 
@@ -157,13 +166,27 @@ impl Thread {
         let sources = [self.wake.as_fd(), self.files.as_fd(), self.routes.as_fd()].into_iter().chain(starts);
         let mut all: Vec<PollFd<'_>> =
             sources.chain(living).map(|fd: BorrowedFd<'_>| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        let searching = self.starts.is_none() && self.watches.values().any(Watch::is_searching);
-        poll(&mut all, if searching { PollTimeout::from(SEARCH_INTERVAL_MS) } else { PollTimeout::NONE }).map(drop)
+        poll(&mut all, self.patience()).map(drop)
+    }
+
+    /// How long to wait at most.
+    fn patience(&self) -> PollTimeout {
+        if self.watches.values().any(|watch| watch.doubted) {
+            PollTimeout::from(WRITING_MS)
+        } else if self.starts.is_none() && self.watches.values().any(Watch::is_searching) {
+            PollTimeout::from(SEARCH_INTERVAL_MS)
+        } else {
+            PollTimeout::NONE
+        }
     }
 
     /// Looks at those that `chosen` chooses, and reports what has changed.
     fn look_at(&mut self, chosen: impl Fn(&Watch) -> bool) {
         for (tracker, watch) in self.watches.iter_mut().filter(|(_, watch)| chosen(watch)) {
+            watch.doubted = !watch.doubted && watch.is_empty_file();
+            if watch.doubted {
+                continue;
+            }
             let found = match watch.look(&self.files, &self.routes) {
                 Ok((outcome, result)) => (outcome, Arc::from(result)),
                 Err(result) => (Outcome::Failed, Arc::from(result)),
@@ -182,7 +205,7 @@ const fn is_watched(check: &Check) -> bool {
 
 impl Watch {
     const fn new(spec: Arc<TrackerSpec>) -> Self {
-        Self { spec, living: Vec::new(), told: None }
+        Self { spec, living: Vec::new(), told: None, doubted: false }
     }
 
     fn path(&self) -> Option<&Path> {
@@ -199,9 +222,17 @@ impl Watch {
         }
     }
 
+    fn is_empty_file(&self) -> bool {
+        self.path().is_some_and(|path| path.metadata().is_ok_and(|found| found.len() == 0))
+    }
+
+    fn is_process(&self) -> bool {
+        matches!(self.spec.check, Check::Process(_))
+    }
+
     /// Whether a process that may start at any time is not running.
     fn is_searching(&self) -> bool {
-        matches!(self.spec.check, Check::Process(_)) && self.living.is_empty()
+        self.is_process() && self.living.is_empty()
     }
 
     /// Whether the news may change what was found last.

@@ -27,6 +27,9 @@ const PACKETS: usize = 2048;
 /// Descriptors looked at per wake; more stay ready for the next.
 const READY: usize = 64;
 
+/// Further away than anything.
+const NEVER: Timestamp = Timestamp::from_origin(Duration::from_secs(u32::MAX as u64));
+
 const TIMER: u64 = u64::MAX;
 const ORDERS: u64 = u64::MAX - 1;
 const NOTICES: u64 = u64::MAX - 2;
@@ -125,8 +128,7 @@ impl Driver {
             self.executor.keeper.lose();
         }
         if is_ready(TIMER) {
-            let mut expirations = [0; 8];
-            let _ = nix::unistd::read(&self.timer, &mut expirations);
+            // It is not read: setting it anew takes the expiration away as well.
             self.armed = None;
         }
     }
@@ -203,7 +205,7 @@ impl Driver {
         if due.is_some() {
             self.engine.handle(Event::Tick, now, &mut self.actions);
         }
-        self.executor.renew_leases(now);
+        self.executor.renew_leases(now, due.is_some());
         self.execute(due);
         self.tend_guardian(now);
         self.feed_watchdog(now);
@@ -255,11 +257,8 @@ impl Driver {
 
     fn arm_timer(&mut self) {
         let feeding = self.watchdog.as_ref().map(|watchdog| watchdog.fed + watchdog.period);
-        let Some(at) =
-            [self.engine.next_deadline(), self.executor.next_deadline(), feeding].into_iter().flatten().min()
-        else {
-            return;
-        };
+        let deadlines = [self.engine.next_deadline(), self.executor.next_deadline(), feeding];
+        let at = deadlines.into_iter().flatten().min().unwrap_or(NEVER);
         if self.armed == Some(at) {
             return;
         }

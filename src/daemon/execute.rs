@@ -87,18 +87,30 @@ impl Executor {
     #[must_use]
     pub(super) fn execute(&mut self, actions: &[Action], due: Option<Due>, epoll: &Epoll) -> Vec<Event<'static>> {
         let mut refusals = Vec::new();
-        for action in actions {
-            if let Action::OpenPort { port, spec } = action {
-                self.open_port(*port, spec, epoll, &mut refusals);
+        if !actions.is_empty() {
+            for action in actions {
+                if let Action::OpenPort { port, spec } = action {
+                    self.open_port(*port, spec, epoll, &mut refusals);
+                }
             }
+            self.send_adverts(actions, &mut refusals);
+            Stopwatch::new(&mut self.timings, due).adverts_sent(actions);
         }
-        self.send_adverts(actions, &mut refusals);
-        Stopwatch::new(&mut self.timings, due).adverts_sent(actions);
-        self.change_addresses(actions, &mut refusals);
-        self.send_announcements(actions, &mut refusals);
-        Stopwatch::new(&mut self.timings, due).announced(actions);
-        self.close_ports(actions);
+        if self.is_behind() || actions.iter().any(Action::moves_addresses) {
+            self.change_addresses(actions, &mut refusals);
+        }
+        if !actions.is_empty() {
+            self.send_announcements(actions, &mut refusals);
+            Stopwatch::new(&mut self.timings, due).announced(actions);
+            self.bequeath(actions);
+            self.close_ports(actions);
+        }
         refusals
+    }
+
+    /// Whether something of an earlier batch is still to be done.
+    fn is_behind(&self) -> bool {
+        self.lowering || self.reconciler.is_behind() || self.routes.is_due()
     }
 
     /// Removes what is of no use without the daemon.
@@ -127,9 +139,10 @@ impl Executor {
         if self.lowering { Some(Timestamp::ZERO) } else { self.leases.next_deadline() }
     }
 
-    /// Marks the addresses whose lifetime is to be renewed; the next [`Executor::execute`] does it.
-    pub(super) fn renew_leases(&mut self, now: Timestamp) {
-        while let Some(renewal) = self.leases.due(now) {
+    /// Marks the addresses whose lifetime is to be renewed; the next [`Executor::execute`] does it. Where the daemon is
+    /// `awake` for its timers anyway, they may be renewed a little early.
+    pub(super) fn renew_leases(&mut self, now: Timestamp, awake: bool) {
+        while let Some(renewal) = self.leases.due(now, awake) {
             let leased = self.reconciler.renew(renewal.lifetime, renewal.share, renewal.shares);
             self.leases.renewed(renewal, leased, now);
         }
@@ -162,7 +175,6 @@ impl Executor {
                 && let Some(open) = self.ports.get_mut(port)
             {
                 open.queue_advert(action);
-                bequeath(&mut self.keeper, open, action);
             }
         }
         for open in self.ports.values_mut() {
@@ -203,7 +215,6 @@ impl Executor {
         self.routes.put(&mut self.netlink, |router, error| {
             refusals.push(Event::SendFailed { router, error: error.into() });
         });
-        self.bequeath_addresses(actions);
     }
 
     fn hold(&mut self, router: RouterId, placement: &Placement, accept: bool, addresses: &[VirtualAddress]) {
@@ -220,7 +231,6 @@ impl Executor {
     }
 
     fn release(&mut self, router: RouterId, spec: &RouterSpec, addresses: &[VirtualAddress]) {
-        self.keeper.releases(router, addresses);
         let interface = self.placed.get(&router).map_or(&spec.key.interface, |(interface, _)| interface);
         for &address in addresses {
             self.reconciler.release(router, interface, address);
@@ -228,15 +238,25 @@ impl Executor {
         }
     }
 
-    /// The guardian removes what we have put there, and not what an interface had before.
-    fn bequeath_addresses(&mut self, actions: &[Action]) {
+    /// Keeps the guardian's idea of what is to be done for each router current. It removes what we have put there, and
+    /// not what an interface had before.
+    fn bequeath(&mut self, actions: &[Action]) {
         for action in actions {
-            if let Action::Hold { router, addresses, .. } = action
-                && let Some((interface, index)) = self.placed.get(router)
-            {
-                let ours = addresses.iter().copied().filter(|&address| self.reconciler.is_ours(interface, address));
-                let ours: Vec<VirtualAddress> = ours.collect();
-                self.keeper.holds(*router, *index, &ours);
+            match action {
+                Action::Advertise { port, .. } => {
+                    if let Some(open) = self.ports.get_mut(port) {
+                        bequeath_voice(&mut self.keeper, open, action);
+                    }
+                }
+                Action::Hold { router, addresses, .. } => {
+                    if let Some((interface, index)) = self.placed.get(router) {
+                        let is_ours = |address: &VirtualAddress| self.reconciler.is_ours(interface, *address);
+                        let ours: Vec<VirtualAddress> = addresses.iter().copied().filter(is_ours).collect();
+                        self.keeper.holds(*router, *index, &ours);
+                    }
+                }
+                Action::Release { router, addresses, .. } => self.keeper.releases(*router, addresses),
+                _ => {}
             }
         }
     }
@@ -294,7 +314,7 @@ impl Executor {
 }
 
 /// Keeps the guardian's idea of a Master's resignation current.
-fn bequeath(keeper: &mut Keeper, open: &mut OpenPort, action: &Action) {
+fn bequeath_voice(keeper: &mut Keeper, open: &mut OpenPort, action: &Action) {
     /// How far a guardian's sequence number is ahead: the daemon will have sent more by the time it is used.
     const AHEAD: u32 = 1 << 20;
     let Action::Advertise { router, spec, source, standing, checksum, sequence, .. } = action else { return };

@@ -13,15 +13,21 @@ use std::time::Duration;
 /// The shortest lifetime that leaves room to renew: whole seconds are all that the kernel knows.
 const LEAST: Duration = Duration::from_secs(2);
 
-/// How long before the end of a lifetime it is renewed.
-const MARGIN: Duration = Duration::from_secs(1);
+/// How long before a peer can take over a lifetime is to end: the kernel lets an address go half a second late.
+const LEAD: Duration = Duration::from_secs(1);
+
+/// How long before the end of a lifetime it is renewed at the latest.
+const MARGIN: Duration = Duration::from_millis(750);
+
+/// The part of the time between two renewals by which one may come early, when the daemon is awake anyway.
+const EARLY: u32 = 4;
 
 /// Addresses renewed in one go: about a millisecond.
 const AT_ONCE: usize = 128;
 
 /// The lifetime of a router's addresses; `None` where they have none.
 pub(super) fn lifetime(spec: &RouterSpec) -> Option<Duration> {
-    let before_takeover = (spec.interval.duration() * 3).saturating_sub(MARGIN);
+    let before_takeover = (spec.interval.duration() * 3).saturating_sub(LEAD);
     spec.lease.then(|| Duration::from_secs(before_takeover.as_secs()).max(LEAST))
 }
 
@@ -34,6 +40,8 @@ pub(super) struct Leases {
 #[derive(Debug)]
 struct Class {
     next: Timestamp,
+    /// From when on it may be renewed.
+    early: Timestamp,
     share: usize,
     shares: usize,
 }
@@ -49,7 +57,7 @@ pub(super) struct Renewal {
 impl Leases {
     /// An address of this lifetime has been added.
     pub(super) fn begin(&mut self, lifetime: Duration, now: Timestamp) {
-        self.classes.entry(lifetime).or_insert(Class { next: now + period(lifetime), share: 0, shares: 1 });
+        self.classes.entry(lifetime).or_insert_with(|| Class::new(now, lifetime, 0, 1));
     }
 
     /// When the next renewal is due.
@@ -57,9 +65,10 @@ impl Leases {
         self.classes.values().map(|class| class.next).min()
     }
 
-    /// The renewal that is due, if one is.
-    pub(super) fn due(&self, now: Timestamp) -> Option<Renewal> {
-        let (&lifetime, class) = self.classes.iter().find(|(_, class)| class.next <= now)?;
+    /// The renewal that is due, if one is; or that may be done, where the daemon is `awake` for something else.
+    pub(super) fn due(&self, now: Timestamp, awake: bool) -> Option<Renewal> {
+        let from = |class: &Class| if awake { class.early } else { class.next };
+        let (&lifetime, class) = self.classes.iter().find(|(_, class)| from(class) <= now)?;
         Some(Renewal { lifetime, share: class.share, shares: class.shares })
     }
 
@@ -69,17 +78,17 @@ impl Leases {
             self.classes.remove(&lifetime);
             return;
         }
-        let Some(class) = self.classes.get_mut(&lifetime) else { return };
-        class.share = (share + 1) % shares;
-        if class.share == 0 {
-            class.shares = leased.div_ceil(AT_ONCE).min(256);
-        }
-        class.next = now + period(lifetime) / u32::try_from(class.shares).unwrap_or(1);
+        let share = (share + 1) % shares;
+        let shares = if share == 0 { leased.div_ceil(AT_ONCE).min(256) } else { shares };
+        self.classes.insert(lifetime, Class::new(now, lifetime, share, shares));
     }
 }
 
-fn period(lifetime: Duration) -> Duration {
-    lifetime.saturating_sub(MARGIN)
+impl Class {
+    fn new(now: Timestamp, lifetime: Duration, share: usize, shares: usize) -> Self {
+        let period = lifetime.saturating_sub(MARGIN) / u32::try_from(shares).unwrap_or(1);
+        Self { next: now + period, early: now + period.saturating_sub(period / EARLY), share, shares }
+    }
 }
 
 #[cfg(test)]
@@ -91,17 +100,28 @@ mod tests {
     }
 
     #[test]
-    fn a_few_addresses_are_renewed_together_a_second_before_their_end() {
+    fn a_few_addresses_are_renewed_together_before_their_end() {
         let mut leases = Leases::default();
         leases.begin(Duration::from_secs(5), at(0));
         leases.begin(Duration::from_secs(5), at(3000));
-        assert_eq!(leases.next_deadline(), Some(at(4000)));
-        assert_eq!(leases.due(at(3999)), None);
-        let renewal = leases.due(at(4000)).expect("due");
-        leases.renewed(renewal, 3, at(4000));
-        assert_eq!(leases.next_deadline(), Some(at(8000)));
-        leases.renewed(renewal, 0, at(8000));
+        assert_eq!(leases.next_deadline(), Some(at(4250)));
+        assert_eq!(leases.due(at(4249), false), None);
+        let renewal = leases.due(at(4250), false).expect("due");
+        leases.renewed(renewal, 3, at(4250));
+        assert_eq!(leases.next_deadline(), Some(at(8500)));
+        leases.renewed(renewal, 0, at(8500));
         assert_eq!(leases.next_deadline(), None, "nothing has this lifetime any more");
+    }
+
+    #[test]
+    fn a_daemon_that_is_awake_renews_a_little_early() {
+        let mut leases = Leases::default();
+        leases.begin(Duration::from_secs(2), at(0));
+        assert_eq!(leases.due(at(937), true), None);
+        assert_eq!(leases.due(at(938), false), None, "no reason to wake for it");
+        let renewal = leases.due(at(938), true).expect("it may be done");
+        leases.renewed(renewal, 1, at(938));
+        assert_eq!(leases.next_deadline(), Some(at(2188)), "from the renewal on");
     }
 
     #[test]
@@ -111,7 +131,7 @@ mod tests {
         leases.begin(lifetime, at(0));
         let mut renewed: BTreeMap<usize, Timestamp> = BTreeMap::new();
         while let Some(now) = leases.next_deadline().filter(|&now| now < at(10_000)) {
-            let renewal = leases.due(now).expect("due");
+            let renewal = leases.due(now, false).expect("due");
             if renewal.shares > 1 {
                 let before = renewed.insert(renewal.share, now).unwrap_or(now);
                 assert!(now - before < lifetime, "share {} was left for {:?}", renewal.share, now - before);

@@ -191,7 +191,7 @@ impl Engine {
     pub(super) fn arm_drain_over(&mut self) {
         let ends = self.groups.iter().filter_map(|group| group.drain.as_ref()?.until);
         if let Some(at) = ends.min() {
-            self.deadlines.arm(Due::DrainOver, at);
+            self.deadlines.arm(Due::DrainOver, at, self.now);
         }
     }
 

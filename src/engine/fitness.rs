@@ -209,7 +209,7 @@ impl Engine {
     pub(super) fn arm_all_trackers(&mut self) {
         for id in self.trackers.iter().flatten().map(|tracker| tracker.id).collect::<Vec<_>>() {
             if let Some(at) = self.tracker(id).and_then(Tracker::next_deadline) {
-                self.deadlines.arm(Due::Tracker(id), at);
+                self.deadlines.arm(Due::Tracker(id), at, self.now);
             }
         }
     }

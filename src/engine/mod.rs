@@ -234,19 +234,19 @@ impl Engine {
 
     fn arm(&mut self, id: RouterId) {
         if let Some(at) = self.slot(id).router.next_deadline() {
-            self.deadlines.arm(Due::Router(id), at);
+            self.deadlines.arm(Due::Router(id), at, self.now);
         }
     }
 
     fn arm_tracker(&mut self, id: TrackerId) {
         if let Some(at) = self.tracker(id).and_then(Tracker::next_deadline) {
-            self.deadlines.arm(Due::Tracker(id), at);
+            self.deadlines.arm(Due::Tracker(id), at, self.now);
         }
     }
 
     fn arm_startup(&mut self) {
         if let Phase::Delayed { until } = self.phase {
-            self.deadlines.arm(Due::Startup, until);
+            self.deadlines.arm(Due::Startup, until, self.now);
         }
     }
 

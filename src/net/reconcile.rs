@@ -194,6 +194,12 @@ impl Reconciler {
         leased
     }
 
+    /// Whether the next [`Reconciler::flush`] has anything to look at.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// Whether we have put this address on the interface with this index.
     #[must_use]
     pub fn has_put(&self, index: u32, address: VirtualAddress) -> bool {

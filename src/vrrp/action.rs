@@ -82,6 +82,14 @@ pub enum Action {
     Record(Arc<Record>),
 }
 
+impl Action {
+    /// Whether addresses come or go by it.
+    #[must_use]
+    pub const fn moves_addresses(&self) -> bool {
+        matches!(self, Self::Hold { .. } | Self::Release { .. })
+    }
+}
+
 /// What one port must listen to.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PortSpec {

@@ -21,15 +21,15 @@ const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
 /// The subscription, and which of the routes that are asked for are there.
 pub(super) struct Routes {
     notices: Socket,
+    subscribed: bool,
     present: Result<BTreeSet<Prefix>, String>,
 }
 
 impl Routes {
     pub(super) fn new() -> io::Result<Self> {
-        let mut notices = Socket::new(NETLINK_ROUTE)?;
-        notices.bind(&SocketAddr::new(0, GROUPS))?;
+        let notices = Socket::new(NETLINK_ROUTE)?;
         notices.set_non_blocking(true)?;
-        Ok(Self { notices, present: Ok(BTreeSet::new()) })
+        Ok(Self { notices, subscribed: false, present: Ok(BTreeSet::new()) })
     }
 
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
@@ -49,9 +49,14 @@ impl Routes {
         }
     }
 
-    /// Reads the routing table anew.
+    /// Reads the routing table anew. The first time that a route is wanted, its notices are subscribed to before: whoever
+    /// wants none is not woken by them.
     pub(super) fn refresh(&mut self, wanted: &BTreeSet<Prefix>) {
-        let read = || {
+        let mut read = || {
+            if !wanted.is_empty() && !self.subscribed {
+                self.notices.bind(&SocketAddr::new(0, GROUPS))?;
+                self.subscribed = true;
+            }
             let mut present = BTreeSet::new();
             if wanted.iter().any(|(destination, _)| destination.is_ipv4()) {
                 present.extend(dump(AddressFamily::Inet)?);

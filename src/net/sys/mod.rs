@@ -1,0 +1,105 @@
+//! System calls that no crate wraps safely for us. The only `unsafe` code of the project.
+#![allow(unsafe_code)]
+
+mod receive;
+mod send;
+
+pub use receive::ReceiveBuffers;
+pub(super) use receive::{Slot, receive_batch};
+pub(super) use send::{Destination, send_batch};
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
+
+/// Messages that one system call receives or sends.
+pub const BATCH: usize = 32;
+
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+struct Control<const N: usize>([u8; N]);
+
+const ANY: libc::sockaddr_in6 = libc::sockaddr_in6 {
+    sin6_family: 0,
+    sin6_port: 0,
+    sin6_flowinfo: 0,
+    sin6_addr: libc::in6_addr { s6_addr: [0; 16] },
+    sin6_scope_id: 0,
+};
+
+const PACKET_ADDRESS: libc::sockaddr_ll = libc::sockaddr_ll {
+    sll_family: 0,
+    sll_protocol: 0,
+    sll_ifindex: 0,
+    sll_hatype: 0,
+    sll_pkttype: 0,
+    sll_halen: 0,
+    sll_addr: [0; 8],
+};
+
+/// Binds a socket to an interface by index, so that a rename in between cannot bind it to another one.
+pub(super) fn bind_to_interface(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
+    let index = libc::c_int::try_from(index).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    // SAFETY: the option's value is an int that lives over the call, and its length is stated.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_BINDTOIFINDEX,
+            ptr::from_ref(&index).cast(),
+            length_of::<libc::c_int>(),
+        )
+    };
+    done(result)
+}
+
+/// Binds a packet socket to an interface with protocol 0: it sends there and receives nothing.
+pub(super) fn bind_packet_socket(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
+    let mut address = PACKET_ADDRESS;
+    address.sll_family = family(libc::AF_PACKET);
+    address.sll_ifindex = libc::c_int::try_from(index).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    // SAFETY: the address is a complete `sockaddr_ll` that lives over the call, and its length is stated.
+    let result =
+        unsafe { libc::bind(socket.as_raw_fd(), ptr::from_ref(&address).cast(), length_of::<libc::sockaddr_ll>()) };
+    done(result)
+}
+
+/// The Ethernet address, at this moment, of the interface that a packet socket is bound to; `None` where it has none.
+pub(super) fn hardware_address(socket: BorrowedFd<'_>) -> io::Result<Option<[u8; 6]>> {
+    let mut address = PACKET_ADDRESS;
+    let mut length = length_of::<libc::sockaddr_ll>();
+    // SAFETY: `address` has room for `length` octets, and both live over the call.
+    let result = unsafe { libc::getsockname(socket.as_raw_fd(), ptr::from_mut(&mut address).cast(), &raw mut length) };
+    done(result)?;
+    Ok(address.sll_addr.first_chunk().copied().filter(|_| address.sll_halen == 6))
+}
+
+/// Puts the calling thread under `SCHED_RR`. Threads and processes it starts do not inherit that: a track script under
+/// real-time scheduling could starve the host.
+pub fn set_realtime(priority: u8) -> io::Result<()> {
+    let parameters = libc::sched_param { sched_priority: libc::c_int::from(priority) };
+    // SAFETY: pid 0 is the calling thread; the parameters live over the call.
+    let result =
+        unsafe { libc::sched_setscheduler(0, libc::SCHED_RR | libc::SCHED_RESET_ON_FORK, &raw const parameters) };
+    done(result)
+}
+
+/// Keeps every descriptor but the standard three from the programs that this process starts: whoever started it may
+/// have left some open without saying that they end there.
+pub fn keep_descriptors_from_children() -> io::Result<()> {
+    // SAFETY: the call takes three numbers and touches no memory of ours; a descriptor's flags are all it changes.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn done(result: libc::c_int) -> io::Result<()> {
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn length_of<T>() -> libc::socklen_t {
+    libc::socklen_t::try_from(size_of::<T>()).expect("socket structures are small")
+}
+
+fn family(raw: libc::c_int) -> libc::sa_family_t {
+    libc::sa_family_t::try_from(raw).expect("address families are small")
+}
