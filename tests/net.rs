@@ -110,7 +110,15 @@ fn placement() -> Placement {
 
 fn spec(family: Family) -> PortSpec {
     let key = PortKey { interface: eth0(), family };
-    PortSpec { key, index: index(), multicast: true, ah: false, virtual_macs: Arc::new([]), vrids: Arc::new([]) }
+    PortSpec {
+        key,
+        index: index(),
+        multicast: true,
+        ah: false,
+        held_sources: false,
+        virtual_macs: Arc::new([]),
+        vrids: Arc::new([]),
+    }
 }
 
 fn open(spec: &PortSpec) -> Port {

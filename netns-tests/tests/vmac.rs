@@ -156,6 +156,123 @@ fn a_takeover_changes_nothing_for_clients() {
     assert_eq!(claims(&duo.capture.events()), [VMAC, VMAC6], "no other address ever stood for the virtual ones");
 }
 
+/// RFC 9568, 8.1.2 and 8.2.2: never the physical MAC address. Linux gives it for what is on the interface itself.
+#[test]
+fn an_owner_s_addresses_belong_on_the_macvlan_alone() {
+    const PHYSICAL: [u8; 6] = [2, 0, 0, 0, 0, 1];
+    const WARNING: &str = "192.168.100.10 is on eth0 itself, whose own MAC address answers for it too";
+    let duo = Duo::default();
+    let (host, client) = (duo.lab.host(1), duo.lab.client());
+    let ask = || {
+        let start = Stamp::now();
+        for address in [VIP.to_string(), VIP6.to_owned()] {
+            answer(client, "ip neigh flush dev eth0");
+            assert!(pings(client, &address));
+        }
+        // The host looks for others in the name of the address, too.
+        answer(host, "ip neigh flush all");
+        run(host, &format!("ping -c 1 -W 1 -I {VIP} 192.168.100.99"));
+        sleep(Duration::from_millis(200));
+        claims(&duo.capture.since(start))
+    };
+    let owner = start_virtual(host, 255);
+    wait_for_master(&duo, 1);
+    assert_eq!(ask(), [VMAC, VMAC6]);
+    assert!(!owner.process().log().contains(WARNING));
+    assert!(owner.stop().success());
+    assert_eq!(claims(&duo.capture.events()), [VMAC, VMAC6], "from the start to the stop");
+
+    host.add_address(VIP.into(), 24);
+    let owner = start_virtual(host, 255);
+    wait_for_master(&duo, 1);
+    assert!(owner.process().log().contains(WARNING), "{}", owner.process().log());
+    assert!(ask().contains(&PHYSICAL), "or else there is nothing to warn of any more");
+}
+
+/// Where a host has the interface `lan0` that its routers are on, and how it is made.
+struct Lan {
+    kind: &'static str,
+    made: &'static str,
+    subnet: u8,
+    /// The client's interface there.
+    client: &'static str,
+}
+
+/// The kinds of interface that this kernel has, besides the cables of all other tests. On a macvlan, the kernel tells of
+/// the interface below both.
+const LANS: [Lan; 3] = [
+    Lan {
+        kind: "a bridge",
+        made: "ip link add lan0 type bridge && ip link set eth0 master lan0 && ip addr flush dev eth0",
+        subnet: 100,
+        client: "eth0",
+    },
+    Lan {
+        kind: "a macvlan",
+        // Otherwise the interface below answers for whatever the host has.
+        made: "ip link add link eth0 name lan0 type macvlan mode bridge && ip addr flush dev eth0 &&
+               sysctl -qw net.ipv4.conf.eth0.arp_ignore=1",
+        subnet: 100,
+        client: "eth0",
+    },
+    Lan {
+        kind: "a tunnel",
+        made: "ip link add lan0 type vxlan id 7 dstport 4789 dev eth0 group 239.1.1.1",
+        subnet: 101,
+        client: "lan0",
+    },
+];
+
+impl Lan {
+    fn make(&self, host: &Host, number: u8) {
+        let address = format!("ip addr add 192.168.{}.{number}/24 dev lan0", self.subnet);
+        let made = host.run("sh", &["-c", &format!("{} && ip link set lan0 up && {address}", self.made)]);
+        assert!(made.status.success(), "{}: {}", self.kind, String::from_utf8_lossy(&made.stderr));
+    }
+
+    fn start(&self, host: &Host, priority: u8) -> Daemon {
+        let text = text(host, priority, "mac = \"virtual\"").replace("eth0", "lan0");
+        let text = text.replace("192.168.100", &format!("192.168.{}", self.subnet));
+        Daemon::start_with(Implementation::Vrrpd, host, &text)
+    }
+
+    /// Whether the client finds the virtual address, and at the virtual MAC address.
+    fn is_served(&self, client: &Host) -> bool {
+        let address = format!("192.168.{}.10", self.subnet);
+        let pings = pings(client, &address);
+        let entry = answer(client, &format!("ip neigh show to {address} dev {}", self.client));
+        pings && entry.contains("00:00:5e:00:01:33")
+    }
+}
+
+#[test]
+fn bridges_macvlans_and_tunnels_carry_it() {
+    for lan in LANS {
+        let duo = Duo::default();
+        let (first, second, client) = (duo.lab.host(1), duo.lab.host(2), duo.lab.client());
+        lan.make(first, 1);
+        lan.make(second, 2);
+        if lan.client == "lan0" {
+            lan.make(client, 99);
+        }
+        let address: IpAddr = [192, 168, lan.subnet, 10].into();
+        let master = lan.start(first, 200);
+        first.wait_until_has(address, true, PATIENCE);
+        let backup = lan.start(second, 100);
+        backup.wait_for_state("web", "BACKUP");
+        assert!(lan.is_served(client), "{}", lan.kind);
+        master.crash();
+        second.wait_until_has(address, true, PATIENCE);
+        assert!(first.has(address), "{}: nobody was left to take it away", lan.kind);
+        let again = lan.start(first, 90);
+        again.wait_for_state("web", "BACKUP");
+        assert!(!first.has(address), "{}: the next start did", lan.kind);
+        assert!(lan.is_served(client), "{}: by the other host", lan.kind);
+        assert!(again.stop().success());
+        assert!(!macvlans(first).contains("vrrp"), "{}: {}", lan.kind, macvlans(first));
+    }
+}
+
 /// Both have the same address on a macvlan then, and the Master has to hear the one that displaces it all the same.
 #[test]
 fn a_preferred_host_that_returns_displaces_the_other() {

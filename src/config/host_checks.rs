@@ -11,6 +11,7 @@ use super::resolve::Drafts;
 use super::router::RouterDraft;
 use super::script::ScriptUse;
 use crate::units::{Family, VirtualAddress};
+use crate::vrrp::MacMode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -143,6 +144,17 @@ fn check_interface(router: &RouterDraft, interfaces: &BTreeMap<String, Vec<Virtu
             .warning(address.place, format!("{} is outside every subnet of {name}", address.value.ip))
             .help("hosts on that network cannot reach it unless they have a route to it");
     }
+    if speaks_with_virtual_mac(router) && router.candidacy.priority().is_owner() {
+        for address in router.addresses.iter().filter(|address| own.iter().any(|own| own.ip == address.value.ip)) {
+            report
+                .warning(address.place, format!("{} is on {name} itself, whose own MAC address answers for it too", address.value.ip))
+                .help("take it off the interface: with mac = \"virtual\" vrrpd puts it on the macvlan, an owner's at once");
+        }
+    }
+}
+
+fn speaks_with_virtual_mac(router: &RouterDraft) -> bool {
+    router.spec.as_ref().is_some_and(|spec| spec.mac == MacMode::Virtual)
 }
 
 /// Whether an interface has addresses of the family, and none of them in a subnet with this one.

@@ -223,8 +223,14 @@ fn text<T>(node: &Node, field: Field, parse: fn(&str) -> Result<T, Complaint>, r
 }
 
 fn plain(text: &str) -> Result<String, Complaint> {
-    if text.is_empty() || text.contains('\0') {
+    if text.is_empty() {
         return Err(Complaint { what: "must not be empty".to_owned(), help: None });
+    }
+    if text.contains('\0') {
+        return Err(Complaint {
+            what: "must not contain the character U+0000".to_owned(),
+            help: Some("it ends a text in C: no program, path or peer would see what follows it".to_owned()),
+        });
     }
     Ok(text.to_owned())
 }

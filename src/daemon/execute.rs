@@ -11,7 +11,8 @@ use crate::control::Timings;
 use crate::engine::Event;
 use crate::ids::{InterfaceName, PortId, PortKey, RouterId};
 use crate::net::{
-    Filter, Netlink, NetlinkError, Placement, ReceiveBuffers, Reconciler, Routes, Vmacs, sweep_macvlans, sweep_routes,
+    Filter, HeldSources, Netlink, NetlinkError, Placement, ReceiveBuffers, Reconciler, Routes, Vmacs,
+    sweep_held_sources, sweep_macvlans, sweep_routes,
 };
 use crate::time::Timestamp;
 use crate::units::VirtualAddress;
@@ -21,6 +22,7 @@ use nix::sys::epoll::Epoll;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use tracing::warn;
 
 /// The hands of the protocol thread.
 pub(super) struct Executor {
@@ -34,6 +36,7 @@ pub(super) struct Executor {
     /// What is held for whom; the monitor asks it which addresses are ours.
     pub(super) reconciler: Reconciler,
     vmacs: Vmacs,
+    held_sources: HeldSources,
     /// There are more macvlans to set down, at the next wake.
     lowering: bool,
     filter: Filter,
@@ -54,6 +57,7 @@ impl Executor {
             timings: Timings::default(),
             reconciler: Reconciler::default(),
             vmacs: Vmacs::default(),
+            held_sources: HeldSources::default(),
             lowering: false,
             filter: Filter::default(),
             routes: Routes::default(),
@@ -61,10 +65,11 @@ impl Executor {
         })
     }
 
-    /// Removes what a daemon that crashed has left: macvlans of ours, and addresses with our tag that nobody holds.
+    /// Removes what a daemon that crashed has left: macvlans and settings of ours, and addresses with our tag that nobody holds.
     pub(super) fn sweep(&mut self) -> Result<usize, NetlinkError> {
         // What cannot be removed now is in the way of a router that needs it, which says so then.
         let _ = sweep_macvlans(&mut self.netlink);
+        sweep_held_sources();
         self.filter.sweep();
         let _ = sweep_routes(&mut self.netlink);
         let found = self.netlink.addresses()?;
@@ -116,6 +121,7 @@ impl Executor {
     /// Removes what is of no use without the daemon.
     pub(super) fn close(&mut self) {
         self.vmacs.close(&mut self.netlink);
+        self.held_sources.close();
         self.filter.close();
     }
 
@@ -130,6 +136,8 @@ impl Executor {
             // Closing the sockets takes them out of the epoll set.
             if let Some(open) = self.ports.remove(closed) {
                 self.vmacs.fit(&mut self.netlink, &open.spec.key, open.spec.index, &[], |_| {});
+                // With the interface goes its setting.
+                let _ = self.held_sources.fit(&open.spec.key, false);
             }
         }
     }
@@ -151,6 +159,9 @@ impl Executor {
     fn open_port(&mut self, id: PortId, spec: &Arc<PortSpec>, epoll: &Epoll, refusals: &mut Vec<Event<'static>>) {
         // A router left without its macvlan hears why when it becomes Master.
         self.vmacs.fit(&mut self.netlink, &spec.key, spec.index, &spec.virtual_macs, |_| {});
+        if let Err(error) = self.held_sources.fit(&spec.key, spec.held_sources) {
+            warn!("{error}; an owner with no address but the virtual ones is not heard when it comes back");
+        }
         if self.ports.get_mut(&id).is_some_and(|open| open.amend(spec)) {
             return;
         }

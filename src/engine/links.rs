@@ -32,6 +32,7 @@ pub(super) struct Port {
 struct Needs {
     multicast: bool,
     ah: bool,
+    held_sources: bool,
     virtual_macs: Vec<Vrid>,
     vrids: Vec<Vrid>,
 }
@@ -96,11 +97,13 @@ impl Links {
         }
     }
 
-    pub(super) fn need(&mut self, id: PortId, router: RouterId, spec: &RouterSpec) {
+    pub(super) fn need(&mut self, id: PortId, router: RouterId, spec: &RouterSpec, is_owner: bool) {
         let port = &mut self.ports[id.0 as usize];
         port.routers[usize::from(spec.key.vrid.get())] = Some(router);
         port.needs.multicast |= spec.peers.is_empty();
         port.needs.ah |= matches!(spec.auth, Auth::Ah { .. });
+        // No unicast peer has a virtual address, and an IPv6 owner's link-local address the kernel takes from anybody.
+        port.needs.held_sources |= !is_owner && spec.peers.is_empty() && spec.key.family == Family::Ipv4;
         if spec.mac == MacMode::Virtual {
             port.needs.virtual_macs.push(spec.key.vrid);
         }
@@ -112,7 +115,7 @@ impl Links {
         for (index, port) in self.ports.iter_mut().enumerate() {
             let id = PortId(u32::try_from(index).expect("ports are numbered in 32 bits"));
             let wanted = self.facts.get(&port.key.interface).filter(|_| !port.needs.vrids.is_empty()).map(|facts| {
-                let Needs { multicast, ah, mut virtual_macs, mut vrids } = port.needs.clone();
+                let Needs { multicast, ah, held_sources, mut virtual_macs, mut vrids } = port.needs.clone();
                 // The order of a configuration file is no reason to open a socket anew.
                 vrids.sort_unstable();
                 virtual_macs.sort_unstable();
@@ -121,6 +124,7 @@ impl Links {
                     index: facts.index,
                     multicast,
                     ah,
+                    held_sources,
                     virtual_macs: virtual_macs.into(),
                     vrids: vrids.into(),
                 })

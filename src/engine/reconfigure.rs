@@ -132,7 +132,7 @@ impl Engine {
             let router = Router::new(id, port, group.name.clone(), Arc::clone(spec), out.now());
             self.slots.push(Some(Slot { router, group: group_id }));
         }
-        self.links.need(port, id, spec);
+        self.links.need(port, id, spec, group.candidacy.priority.is_owner());
         id
     }
 

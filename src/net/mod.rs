@@ -8,6 +8,7 @@
 mod farewell;
 mod filter;
 mod frames;
+mod held_sources;
 mod interfaces;
 mod macvlan;
 mod message;
@@ -25,6 +26,7 @@ mod vmac;
 pub use farewell::Farewell;
 pub use filter::{Filter, FilterError};
 pub use frames::FrameSocket;
+pub use held_sources::{HeldSources, sweep as sweep_held_sources};
 pub use macvlan::Macvlan;
 pub use message::{KernelAddress, LinkState};
 pub use monitor::{Monitor, Notice};

@@ -204,8 +204,9 @@ pub fn sweep(netlink: &mut Netlink) -> io::Result<usize> {
         return Ok(0);
     }
     let links = netlink.links().map_err(io::Error::other)?;
-    for macvlan in left.iter().filter_map(|link| link.macvlan.as_ref()) {
-        if let Some(parent) = links.iter().find(|link| link.index == macvlan.parent) {
+    for link in &left {
+        let (Some(index), Some(macvlan)) = (link.made_for(), &link.macvlan) else { continue };
+        if let Some(parent) = links.iter().find(|link| link.index == index) {
             restore(&parent.name, before(&macvlan.alias));
         }
     }
@@ -283,14 +284,22 @@ impl LinkState {
     /// it. That holds from the moment it is there, whatever becomes of the daemon.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        let Some(macvlan) = &self.macvlan else { return false };
-        let [0x00, 0x00, 0x5e, 0x00, block, vrid] = macvlan.mac else { return false };
+        self.made_for().is_some()
+    }
+
+    /// For a macvlan of ours, the index of the interface that it was made on. The kernel tells another one where that is
+    /// a macvlan itself: the one below both, which may be in another network namespace.
+    fn made_for(&self) -> Option<u32> {
+        let [0x00, 0x00, 0x5e, 0x00, block, vrid] = self.macvlan.as_ref()?.mac else { return None };
         let family = match block {
             1 => Family::Ipv4,
             2 => Family::Ipv6,
-            _ => return false,
+            _ => return None,
         };
-        Vrid::new(vrid).is_some_and(|vrid| device_name(macvlan.parent, family, vrid) == self.name)
+        let vrid = Vrid::new(vrid)?;
+        let (_, index) = self.name.as_str().rsplit_once(['.', 'x'])?;
+        let readings = [index.parse(), u32::from_str_radix(index, 16)];
+        readings.into_iter().flatten().find(|&index| device_name(index, family, vrid) == self.name)
     }
 }
 
@@ -338,7 +347,9 @@ mod tests {
         };
         let mac = vrid(51).mac(Family::Ipv4);
         assert!(link("vrrp4.51.2", mac, 2).is_ours());
-        assert!(!link("vrrp4.51.2", mac, 3).is_ours(), "on another interface");
+        assert_eq!(link("vrrp4.51.2", mac, 9).made_for(), Some(2), "on another macvlan");
+        assert_eq!(link("v4.51xffffffff", mac, 9).made_for(), Some(u32::MAX));
+        assert!(!link("vrrp4.51.02", mac, 2).is_ours(), "not as we write it");
         assert!(!link("vrrp.51", mac, 2).is_ours(), "keepalived's");
         assert!(!link("vrrp4.51.2", vrid(51).mac(Family::Ipv6), 2).is_ours());
         assert!(!link("vrrp4.51.2", [2, 0, 0, 0, 0, 51], 2).is_ours());

@@ -101,6 +101,8 @@ pub struct PortSpec {
     pub multicast: bool,
     /// Whether any router on it expects an Authentication Header (IP protocol 51).
     pub ah: bool,
+    /// Whether an owner may speak to it from an address that this host holds meanwhile, as its Master.
+    pub held_sources: bool,
     /// Those of the identifiers whose routers use the virtual MAC address.
     pub virtual_macs: Arc<[Vrid]>,
     /// The identifiers configured on it, for the kernel-side filter.

@@ -194,3 +194,16 @@ fn a_good_pair_has_nothing_to_say() {
     let text = format!("[track.nginx]\nhttp = \"http://127.0.0.1/\"\n{}", router_with("track = { nginx = -20 }"));
     assert_eq!(messages(&text), Vec::<String>::new());
 }
+
+#[test]
+fn a_secret_with_a_zero_octet_says_what_is_wrong() {
+    for (kind, secret) in [("password", "a\\u0000b"), ("ah", "\\u0000")] {
+        let authentication = format!("version = 2\nauthentication = {{ type = \"{kind}\", secret = \"{secret}\" }}");
+        let found = messages(&router_with(&authentication));
+        assert_eq!(
+            found.first().map(String::as_str),
+            Some("secret must not contain the character U+0000"),
+            "{found:?}"
+        );
+    }
+}

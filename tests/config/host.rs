@@ -128,6 +128,10 @@ fn interfaces_groups_and_subnets_are_warnings() {
             format!("[daemon]\ncontrol_group = \"whel\"\n{}", router_with("")),
             "warning: there is no group whel on this host",
         ),
+        (
+            router_with("mac = \"virtual\"").replace("= 100", "= 255").replace("192.0.2.10", "192.0.2.1"),
+            "warning: 192.0.2.1 is on eth0 itself, whose own MAC address answers for it too",
+        ),
     ] {
         assert_eq!(findings(&text, &Context::run(&host)), [expected]);
     }

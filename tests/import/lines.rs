@@ -214,3 +214,36 @@ fn definitions_with_parameters_and_undefined_ones() {
     let toml = imported(text).toml;
     assert!(toml.contains("[virtual_router.seven]\n") && toml.contains("\"192.0.2.7/24\""), "{toml}");
 }
+
+/// Keys of `auth_hmac` that keepalived would not take, or that mean nothing here.
+#[test]
+fn trailers_that_are_left_out_or_changed() {
+    const KEY: &str = "key 1 0123456789abcdef0123456789abcdef\nactive_key 1";
+    const WHOLE: Option<&str> = Some("{ type = \"hmac\", key_id = 1, secret = \"0123456789abcdef0123456789abcdef\" }");
+    let with = |head: &str, block: &str| format!("{head}\nauth_hmac {{\n{block}\n}}");
+    let v3 = |block: &str| with("version 3\nunicast_peer { 192.0.2.2 }", block);
+    for (lines, authentication, remark) in [
+        (v3(KEY), WHOLE, ""),
+        (v3(&format!("{KEY}\nkey 1 hex:00")), WHOLE, "key 1 has 1 octets, and not 32 to 64"),
+        (v3(&format!("{KEY}\nkey 0 x")), WHOLE, "a key has a number from 1 to 255"),
+        (v3(&format!("{KEY}\nkey 2")), WHOLE, "key takes a number and the key"),
+        (v3(&format!("{KEY}\nkey 2 file:key")), WHOLE, "the file of key 2 is not named by its absolute path"),
+        (v3(&format!("{KEY}\n{KEY}")), WHOLE, "key 1 is there twice"),
+        (v3(&format!("{KEY}\nmode lax")), WHOLE, "mode is enforce, permissive or receive-only"),
+        (v3(&format!("{KEY}\ntime_window 301")), WHOLE, "time_window takes a number from 1 to 300"),
+        (v3(&format!("{KEY}\nsurprise\nmode permissive")), WHOLE, "surprise: this import does not know the word"),
+        (format!("authentication {{\nauth_type PASS\nauth_pass x\n}}\n{}", v3(KEY)), WHOLE, "beside auth_hmac"),
+        (v3("key 1 0123456789abcdef0123456789abcdef"), WHOLE, "there is no active_key: key 1 signs"),
+        (v3("key 2 0123456789abcdef0123456789abcdef\nactive_key 1"), None, "active_key 1 is not among the keys"),
+        (v3("active_key 1"), None, "auth_hmac without a key is left out"),
+        (with("unicast_peer { 192.0.2.2 }", KEY), None, "there is no trailer of version 2"),
+        (with("version 3", KEY), None, "the trailer is for unicast_peers only"),
+    ] {
+        let imported = imported(&instance(&lines));
+        let got = imported.toml.lines().find_map(|line| line.strip_prefix("authentication = "));
+        let got = got.map(|table| table.replace(", mode = \"permissive\"", ""));
+        assert_eq!(got.as_deref(), authentication, "{lines}\n{}", imported.toml);
+        assert!(imported.refused.is_none(), "{lines}:\n{}", imported.refused.expect("just looked"));
+        assert!(imported.notes.iter().any(|note| note.to_string().contains(remark)), "{lines}\n{}", imported.toml);
+    }
+}

@@ -11,7 +11,7 @@ pub(super) enum Item {
     Text(String),
     Number(i64),
     Flag(bool),
-    List(Vec<String>),
+    List(Vec<Item>),
     /// An inline table.
     Inline(Vec<(String, Item)>),
 }
@@ -42,7 +42,7 @@ impl From<u8> for Item {
 
 impl From<Vec<String>> for Item {
     fn from(list: Vec<String>) -> Self {
-        Self::List(list)
+        Self::List(list.into_iter().map(Self::Text).collect())
     }
 }
 
@@ -53,7 +53,7 @@ impl fmt::Display for Item {
             Self::Number(number) => write!(f, "{number}"),
             Self::Flag(flag) => write!(f, "{flag}"),
             Self::List(items) => {
-                let items: Vec<String> = items.iter().map(|item| quoted(item)).collect();
+                let items: Vec<String> = items.iter().map(ToString::to_string).collect();
                 write!(f, "[{}]", items.join(", "))
             }
             Self::Inline(pairs) => {

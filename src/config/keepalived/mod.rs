@@ -12,6 +12,7 @@ mod command;
 mod document;
 mod globals;
 mod group;
+mod hmac;
 mod instance;
 mod loops;
 mod macros;

@@ -1,6 +1,7 @@
 //! How adverts travel: their source, their peers, their checksum and their authentication.
 
 use super::document::{Item, Table};
+use super::hmac::Hmac;
 use super::note::{Notes, Place};
 use super::tree::Statement;
 use crate::units::{Family, Version};
@@ -16,6 +17,7 @@ pub(super) struct Transport {
     low_ttl: bool,
     auth_type: Option<(String, Place)>,
     auth_pass: Option<(String, Place)>,
+    hmac: Option<Hmac>,
     checksum_as_v2: bool,
 }
 
@@ -37,6 +39,7 @@ impl Transport {
             "unicast_ttl" => self.low_ttl |= statement.number::<u8>(&(0..=255), notes).is_some_and(|ttl| ttl < 255),
             "v3_checksum_as_v2" => self.checksum_as_v2 = statement.flag(),
             "authentication" => self.authentication(statement, notes),
+            "auth_hmac" => self.hmac = Some(Hmac::read(statement, notes)),
             _ => return false,
         }
         true
@@ -89,7 +92,14 @@ impl Transport {
             let form = if self.checksum_as_v2 { "rfc9568" } else { "rfc5798" };
             table.set("checksum", form);
         }
-        self.write_authentication(version, strict, table, notes);
+        match (self.hmac.take(), &self.auth_type) {
+            (Some(hmac), None) => hmac.write(version, table, notes),
+            (Some(hmac), Some((_, place))) => {
+                notes.changed(place, "keepalived leaves this out beside auth_hmac, and so does this");
+                hmac.write(version, table, notes);
+            }
+            (None, _) => self.write_authentication(version, strict, table, notes),
+        }
     }
 
     fn write_peers(&mut self, family: Family, table: &mut Table, notes: &mut Notes) {

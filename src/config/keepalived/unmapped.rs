@@ -183,7 +183,6 @@ const INSTANCE: &[(&str, &str)] = &[
     ("timer_expired_backup", ELECTION),
     ("thread_timer_expired", ELECTION),
     ("down_timer_adverts", "the Master is down after three intervals and the skew time, as the RFC has it"),
-    ("auth_hmac", "this import does not know keepalived's HMAC trailer"),
     ("promote_secondaries", "addresses are put back when the kernel drops them, whatever this setting is"),
     ("sync_group_tracking_weight", "weights of a group's members always count"),
 ];

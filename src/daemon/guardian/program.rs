@@ -4,7 +4,9 @@ use super::super::clock;
 use super::super::seal::Stamps;
 use super::pulse;
 use super::will::{Message, Will};
-use crate::net::{AddressChange, AddressKernel, Change, Farewell, Netlink, sweep_macvlans, sweep_routes};
+use crate::net::{
+    AddressChange, AddressKernel, Change, Farewell, Netlink, sweep_held_sources, sweep_macvlans, sweep_routes,
+};
 use crate::time::Timestamp;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -151,6 +153,7 @@ impl Guardian {
             let _ = netlink.change_addresses(&changes, &mut |_, _| {});
             // The packet filter has gone with its owner, the daemon.
             let _ = sweep_macvlans(&mut netlink);
+            sweep_held_sources();
             let _ = sweep_routes(&mut netlink);
         }
     }
