@@ -53,6 +53,11 @@ impl Injector {
     pub fn send(&self, frame: &[u8]) {
         self.0.send(frame).must("sending a frame");
     }
+
+    /// The packet socket itself.
+    pub(crate) fn into_socket(self) -> Socket {
+        self.0
+    }
 }
 
 impl Lab {

@@ -18,9 +18,11 @@
 
 mod capture;
 pub mod conformance;
+mod craft;
 mod daemon;
 mod decode;
 mod duo;
+mod flood;
 mod handover;
 mod http;
 mod lab;
@@ -36,9 +38,11 @@ mod sys;
 mod theory;
 
 pub use capture::Capture;
+pub use craft::Crafted;
 pub use daemon::{Daemon, Implementation};
 pub use decode::{Advert, Arp, Checksum, Event, NeighbourAdvertisement, Packet};
 pub use duo::{Duo, JITTER, SLACK};
+pub use flood::Flood;
 pub use handover::Handover;
 pub use http::{Answer, Prober};
 pub use lab::{Host, Injector, Lab};

@@ -231,4 +231,8 @@ pub struct InterfaceDocument {
     pub up: bool,
     /// What was wrong with packets on it before a virtual router was known, by name.
     pub counters: BTreeMap<String, u64>,
+    /// Whether the counters of refused packets, the virtual routers' included, are of a sample at the moment: while the
+    /// kernel drops the rest of a flood.
+    #[serde(default)]
+    pub counters_estimated: bool,
 }

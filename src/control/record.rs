@@ -63,6 +63,9 @@ fn cause(cause: &Cause, clock: &WallClock) -> Value {
         Cause::Warning { warning, from, detail } => {
             json!({"event": "warning", "warning": warning, "from": from, "detail": detail})
         }
+        Cause::Filter { on, family, dropped } => json!({
+            "event": if *on { "filter_set" } else { "filter_lifted" }, "family": family.to_string(), "dropped": dropped,
+        }),
         Cause::Stalled { by } => json!({"event": "stalled", "by_s": by.as_secs_f64()}),
         Cause::Configured { generation, changes } => {
             json!({"event": "configured", "generation": generation, "changes": changes})
@@ -114,6 +117,13 @@ fn happened(cause: &Cause, group: Option<&str>, clock: &WallClock) -> String {
         Cause::AddressRestored { address } => format!("somebody removed {address}; it was put back"),
         Cause::Refused { error } => format!("refused: {error}"),
         Cause::Warning { warning, from, detail } => format!("warning: {warning} ({from}): {detail}"),
+        Cause::Filter { on: true, family, .. } => format!(
+            "more than 1,000 useless {family} packets a second: the kernel drops most of them from now on, and counters \
+             of refused packets are estimates"
+        ),
+        Cause::Filter { on: false, family, dropped } => format!(
+            "the useless {family} packets have ceased, of which the kernel dropped about {dropped}: counters are exact again"
+        ),
         Cause::Stalled { by } => format!("the protocol was held up for {} beyond its deadline", words::seconds(*by)),
         Cause::Configured { generation, changes } => configured(*generation, changes),
         Cause::Reasserted { other, lasted } => {
@@ -140,6 +150,7 @@ fn configured(generation: u64, changes: &[String]) -> String {
 mod tests {
     use super::super::testing::{address, at, clock, priority, record};
     use super::*;
+    use crate::units::Family;
     use crate::vrrp::{Role, Unfit, Why};
     use std::time::Duration;
 
@@ -221,6 +232,16 @@ mod tests {
             (
                 Cause::Warning { warning: "owner_conflict", from: [192, 0, 2, 1].into(), detail: "two owners".into() },
                 "web: warning: owner_conflict (192.0.2.1): two owners",
+            ),
+            (
+                Cause::Filter { on: true, family: Family::Ipv4, dropped: 0 },
+                "web: more than 1,000 useless ipv4 packets a second: the kernel drops most of them from now on, and \
+                 counters of refused packets are estimates",
+            ),
+            (
+                Cause::Filter { on: false, family: Family::Ipv6, dropped: 199_000 },
+                "web: the useless ipv6 packets have ceased, of which the kernel dropped about 199000: counters are \
+                 exact again",
             ),
             (
                 Cause::Stalled { by: Duration::from_millis(5_200) },

@@ -144,7 +144,12 @@ fn track(track: &TrackerStatus, clock: &WallClock) -> TrackDocument {
 }
 
 fn interface(interface: &InterfaceStatus) -> InterfaceDocument {
-    InterfaceDocument { name: interface.name.to_string(), up: interface.up, counters: by_name(&interface.counters) }
+    InterfaceDocument {
+        name: interface.name.to_string(),
+        up: interface.up,
+        counters: by_name(&interface.counters),
+        counters_estimated: interface.counters_estimated,
+    }
 }
 
 /// A struct of counters as a map: the field names are the counter names, told once where the struct is declared.
@@ -194,6 +199,7 @@ mod tests {
         for name in ["ip_ttl_errors", "version_errors", "vrid_errors", "filtered"] {
             assert_eq!(value["interfaces"][0]["counters"][name], 0, "{name}");
         }
+        assert_eq!(value["interfaces"][0]["counters_estimated"], true);
         assert_eq!(
             value["virtual_routers"],
             json!([{

@@ -125,6 +125,7 @@ pub(super) fn status(routers: Vec<RouterStatus>) -> Status {
             name: InterfaceName::new("eth0").unwrap(),
             up: true,
             counters: PortCounters::default(),
+            counters_estimated: true,
         }],
     };
     Status { snapshot, clock: clock(), about: about(), timings: Timings::default() }

@@ -200,6 +200,9 @@ impl Driver {
     /// Fires what is due and does what has come of this wake.
     fn finish_wake(&mut self) {
         let now = clock::now();
+        for event in self.executor.tend_filters(now) {
+            self.engine.handle(event, now, &mut self.actions);
+        }
         let due = self.engine.next_deadline().filter(|&at| at <= now);
         let due = due.map(|at| Due { first: self.actions.len(), at });
         if due.is_some() {

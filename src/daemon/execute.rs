@@ -5,7 +5,7 @@ use super::clock;
 use super::driver::{DriverError, watch};
 use super::guardian::{Keeper, Voice};
 use super::leases::{self, Leases};
-use super::ports::OpenPort;
+use super::ports::{Filtered, OpenPort};
 use super::timing::{Due, Stopwatch};
 use crate::control::Timings;
 use crate::engine::Event;
@@ -84,7 +84,15 @@ impl Executor {
         buffers: &mut ReceiveBuffers,
         each: impl FnMut(Packet<'_>),
     ) -> io::Result<usize> {
-        self.ports.get(&port).map_or(Ok(0), |open| open.sockets.receive(buffers, each))
+        self.ports.get_mut(&port).map_or(Ok(0), |open| open.receive(buffers, each))
+    }
+
+    /// Sets and lifts kernel-side filters; what there is to say of each comes back as an event.
+    pub(super) fn tend_filters(&mut self, now: Timestamp) -> impl Iterator<Item = Event<'static>> {
+        self.ports.iter_mut().filter_map(move |(&port, open)| {
+            let Filtered { on, dropped } = open.tend_filter(now)?;
+            Some(Event::Filter { port, on, dropped })
+        })
     }
 
     /// Executes actions, of which timers brought about those from `due` on; what the kernel refuses comes back as
@@ -144,7 +152,8 @@ impl Executor {
 
     /// When addresses are to be renewed, or what is left is to be done.
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        if self.lowering { Some(Timestamp::ZERO) } else { self.leases.next_deadline() }
+        let filters = self.ports.values().filter_map(OpenPort::next_deadline);
+        if self.lowering { Some(Timestamp::ZERO) } else { filters.chain(self.leases.next_deadline()).min() }
     }
 
     /// Marks the addresses whose lifetime is to be renewed; the next [`Executor::execute`] does it. Where the daemon is
@@ -165,7 +174,9 @@ impl Executor {
         if self.ports.get_mut(&id).is_some_and(|open| open.amend(spec)) {
             return;
         }
-        self.ports.remove(&id);
+        if self.ports.remove(&id).is_some_and(|old| old.is_filtered()) {
+            refusals.push(Event::Filter { port: id, on: false, dropped: 0 });
+        }
         let opened = OpenPort::open(spec).map_err(|error| error.to_string()).and_then(|open| {
             for descriptor in open.sockets.descriptors() {
                 watch(epoll, descriptor, u64::from(id.0)).map_err(|error| error.to_string())?;

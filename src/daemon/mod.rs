@@ -5,6 +5,7 @@ mod changes;
 mod clock;
 mod driver;
 mod execute;
+mod floodgate;
 pub mod guardian;
 mod journal;
 mod leases;

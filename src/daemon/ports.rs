@@ -1,15 +1,18 @@
 //! One open port: its sockets, and how adverts and announcements of its routers are put into them.
 
+use super::floodgate::{Floodgate, Turn};
 use super::guardian::{Datagram, Voice};
 use super::seal::{Seal, Stamps};
 use crate::ids::RouterId;
-use crate::net::{FrameSocket, Port, PortError};
+use crate::net::{BATCH, FrameSocket, Port, PortError, ReceiveBuffers, SAMPLE, Sieve};
+use crate::time::Timestamp;
 use crate::units::VirtualAddress;
 use crate::vrrp::{Action, Auth, MacMode, PortSpec, RouterSpec};
 use crate::wire::auth::{AhFlavour, AhStamp};
 use crate::wire::ethernet::{self, EtherType};
 use crate::wire::ip::{Ipv4Header, Ipv6Header};
-use crate::wire::{AuthField, ChecksumForm, Outgoing, Standing, arp, auth, ndp};
+use crate::wire::{AuthField, ChecksumForm, Outgoing, Packet, Standing, arp, auth, ndp};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -24,6 +27,26 @@ pub(super) struct OpenPort {
     addresses: Vec<IpAddr>,
     message: Vec<u8>,
     stamps: Stamps,
+    intake: Intake,
+}
+
+/// What is known of the packets that come in.
+struct Intake {
+    sieve: Sieve,
+    gate: Floodgate,
+    /// Useless ones since the gate was last told.
+    useless: u64,
+    /// What came before the gate was shut still waits: it is no sample.
+    backlog: bool,
+}
+
+/// What there is to say of a port's kernel-side filter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Filtered {
+    /// Whether it is set.
+    pub(super) on: bool,
+    /// About how many packets it has dropped since this was last said.
+    pub(super) dropped: u64,
 }
 
 impl OpenPort {
@@ -35,9 +58,10 @@ impl OpenPort {
             what: "open a packet socket for announcements",
             error,
         })?;
+        let intake = Intake { sieve: Sieve::new(spec), gate: Floodgate::default(), useless: 0, backlog: false };
         let spec = Arc::clone(spec);
         let (addresses, message) = (Vec::new(), Vec::new());
-        Ok(Self { spec, sockets, frames, addresses, message, stamps: Stamps::default() })
+        Ok(Self { spec, sockets, frames, addresses, message, stamps: Stamps::default(), intake })
     }
 
     /// Whether the open sockets serve the new specification too; if so they are kept, and no packet is missed.
@@ -45,8 +69,65 @@ impl OpenPort {
         let same = (self.spec.index, self.spec.multicast, self.spec.ah) == (spec.index, spec.multicast, spec.ah);
         if same {
             self.spec = Arc::clone(spec);
+            self.intake.sieve = Sieve::new(spec);
+            if self.is_filtered() {
+                // Without the new sieve the old one would refuse what is for a router that came: rather none at all.
+                let _ = self.sockets.tighten(&self.intake.sieve).or_else(|_| self.sockets.loosen());
+            }
         }
         same
+    }
+
+    /// Takes one batch of packets and hands each to `each`, useless or not. Returns how many there were.
+    pub(super) fn receive(
+        &mut self,
+        buffers: &mut ReceiveBuffers,
+        mut each: impl FnMut(Packet<'_>),
+    ) -> io::Result<usize> {
+        let Self { sockets, intake, .. } = self;
+        let taken = sockets.receive(buffers, |packet| {
+            intake.useless += u64::from(!intake.sieve.passes(&packet));
+            each(packet);
+        })?;
+        if taken < BATCH && std::mem::take(&mut intake.backlog) {
+            intake.useless = 0;
+        }
+        Ok(taken)
+    }
+
+    /// Whether the kernel drops useless packets.
+    pub(super) fn is_filtered(&self) -> bool {
+        self.intake.gate.is_shut()
+    }
+
+    /// When to [tend](OpenPort::tend_filter) the filter, even if nothing comes.
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        self.intake.gate.deadline()
+    }
+
+    /// Sets or lifts the kernel-side filter where the useless packets of late call for it.
+    pub(super) fn tend_filter(&mut self, now: Timestamp) -> Option<Filtered> {
+        let Intake { sieve, gate, useless, backlog } = &mut self.intake;
+        let over = gate.deadline().is_some_and(|at| at <= now);
+        if *useless == 0 && !over {
+            return None;
+        }
+        let (mut count, was_shut) = (std::mem::take(useless), gate.is_shut());
+        if *backlog {
+            (count, *backlog) = (0, !over);
+        }
+        match gate.count(count, now) {
+            Some(Turn::Shut) if self.sockets.tighten(sieve).is_ok() => *backlog = true,
+            // Then it stays as it was, and the next thousand try again.
+            Some(Turn::Shut) => {
+                *gate = Floodgate::default();
+                return None;
+            }
+            Some(Turn::Open) => _ = self.sockets.loosen(),
+            None => {}
+        }
+        let dropped = if was_shut { count * u64::from(SAMPLE - 1) } else { 0 };
+        (was_shut || gate.is_shut()).then_some(Filtered { on: gate.is_shut(), dropped })
     }
 
     /// Queues an [`Action::Advertise`]: to the group, or to each peer.

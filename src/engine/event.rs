@@ -61,6 +61,15 @@ pub enum Event<'a> {
         /// What the kernel said.
         error: Arc<str>,
     },
+    /// The kernel-side filter of a port was set or lifted, or has more to tell.
+    Filter {
+        /// Of which.
+        port: PortId,
+        /// Whether the kernel drops useless packets now.
+        on: bool,
+        /// About how many it has dropped since this was last said.
+        dropped: u64,
+    },
     /// An operator's command.
     Command(Command),
     /// Leave: resign every Master, release every address.

@@ -3,9 +3,9 @@
 use super::counters::PortCounters;
 use super::event::InterfaceFacts;
 use crate::ids::{InterfaceName, PortId, PortKey, RouterId};
-use crate::units::{Family, Vrid};
-use crate::vrrp::{Action, Auth, Effects, MacMode, PortSpec, RouterSpec, Unfit};
-use std::collections::BTreeMap;
+use crate::units::{Family, Version, Vrid};
+use crate::vrrp::{Action, Auth, Effects, Expected, MacMode, Origin, PortSpec, RouterSpec, Unfit};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -26,6 +26,8 @@ pub(super) struct Port {
     needs: Needs,
     open: Option<Arc<PortSpec>>,
     refused: Option<Arc<str>>,
+    /// While the kernel drops useless packets: about how many so far.
+    filtered: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -33,8 +35,27 @@ struct Needs {
     multicast: bool,
     ah: bool,
     held_sources: bool,
-    virtual_macs: Vec<Vrid>,
-    vrids: Vec<Vrid>,
+    // In the order of their numbers: that of a configuration file is no reason to open a socket anew.
+    virtual_macs: BTreeSet<Vrid>,
+    vrids: BTreeSet<Vrid>,
+    versions: BTreeSet<Version>,
+    any_ttl: bool,
+    peers: BTreeSet<IpAddr>,
+}
+
+impl Needs {
+    fn expected(&self) -> Expected {
+        Expected {
+            vrids: self.vrids.iter().copied().collect(),
+            versions: self.versions.iter().copied().collect(),
+            any_ttl: self.any_ttl,
+            origin: match (self.multicast, self.peers.is_empty()) {
+                (true, true) => Origin::Group,
+                (true, false) => Origin::Either,
+                (false, _) => Origin::Peers(self.peers.iter().copied().collect()),
+            },
+        }
+    }
 }
 
 impl Links {
@@ -46,7 +67,8 @@ impl Links {
         let id = PortId(u32::try_from(self.ports.len()).expect("fewer than 2^32 ports"));
         self.by_key.insert(key.clone(), id);
         let routers = Box::new([None; 256]);
-        self.ports.push(Port { key: key.clone(), routers, needs: Needs::default(), open: None, refused: None });
+        let (key, needs) = (key.clone(), Needs::default());
+        self.ports.push(Port { key, routers, needs, open: None, refused: None, filtered: None });
         id
     }
 
@@ -61,6 +83,22 @@ impl Links {
     pub(super) fn counters(&mut self, port: PortId) -> Option<&mut PortCounters> {
         let name = self.ports.get(port.0 as usize)?.key.interface.clone();
         Some(self.counters.entry(name).or_default())
+    }
+
+    /// Counts what the kernel dropped. Where its filter was set or lifted, says of which family, and how many packets it
+    /// has dropped in all.
+    pub(super) fn filter(&mut self, port: PortId, on: bool, dropped: u64) -> Option<(Family, u64)> {
+        self.counters(port)?.filtered += dropped;
+        let port = self.ports.get_mut(port.0 as usize)?;
+        let before = port.filtered;
+        let total = before.unwrap_or(0) + dropped;
+        port.filtered = on.then_some(total);
+        (before.is_some() != on).then_some((port.key.family, total))
+    }
+
+    /// Whether the kernel drops useless packets of this interface, in any family.
+    pub(super) fn is_filtered(&self, interface: &InterfaceName) -> bool {
+        self.ports.iter().any(|port| port.key.interface == *interface && port.filtered.is_some())
     }
 
     pub(super) fn counters_of(&self, interface: &InterfaceName) -> PortCounters {
@@ -105,9 +143,12 @@ impl Links {
         // No unicast peer has a virtual address, and an IPv6 owner's link-local address the kernel takes from anybody.
         port.needs.held_sources |= !is_owner && spec.peers.is_empty() && spec.key.family == Family::Ipv4;
         if spec.mac == MacMode::Virtual {
-            port.needs.virtual_macs.push(spec.key.vrid);
+            port.needs.virtual_macs.insert(spec.key.vrid);
         }
-        port.needs.vrids.push(spec.key.vrid);
+        port.needs.vrids.insert(spec.key.vrid);
+        port.needs.versions.insert(spec.version);
+        port.needs.any_ttl |= !spec.check_ttl;
+        port.needs.peers.extend(spec.peers.iter());
     }
 
     /// Opens and closes ports where what is open differs from what is needed and possible.
@@ -115,27 +156,25 @@ impl Links {
         for (index, port) in self.ports.iter_mut().enumerate() {
             let id = PortId(u32::try_from(index).expect("ports are numbered in 32 bits"));
             let wanted = self.facts.get(&port.key.interface).filter(|_| !port.needs.vrids.is_empty()).map(|facts| {
-                let Needs { multicast, ah, held_sources, mut virtual_macs, mut vrids } = port.needs.clone();
-                // The order of a configuration file is no reason to open a socket anew.
-                vrids.sort_unstable();
-                virtual_macs.sort_unstable();
                 Arc::new(PortSpec {
                     key: port.key.clone(),
                     index: facts.index,
-                    multicast,
-                    ah,
-                    held_sources,
-                    virtual_macs: virtual_macs.into(),
-                    vrids: vrids.into(),
+                    multicast: port.needs.multicast,
+                    ah: port.needs.ah,
+                    held_sources: port.needs.held_sources,
+                    virtual_macs: port.needs.virtual_macs.iter().copied().collect(),
+                    expected: port.needs.expected(),
                 })
             });
             if wanted == port.open {
                 continue;
             }
             port.refused = None;
-            match &wanted {
-                Some(spec) => out.push(Action::OpenPort { port: id, spec: Arc::clone(spec) }),
-                None => out.push(Action::ClosePort { port: id }),
+            if let Some(spec) = &wanted {
+                out.push(Action::OpenPort { port: id, spec: Arc::clone(spec) });
+            } else {
+                port.filtered = None;
+                out.push(Action::ClosePort { port: id });
             }
             port.open = wanted;
         }

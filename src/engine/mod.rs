@@ -30,7 +30,7 @@ pub use snapshot::{
     WarningStatus,
 };
 
-use crate::ids::{GroupId, RouterId, TrackerId};
+use crate::ids::{GroupId, PortId, RouterId, TrackerId};
 use crate::time::Timestamp;
 use crate::units::{Priority, VirtualAddress};
 use crate::vrrp::{Action, Cause, Effects, Router, Seq, Verdict};
@@ -114,6 +114,7 @@ impl Engine {
             Event::PortRefused { port, error } => engine.on_port_refused(port, &error, out),
             Event::AddressRefused { router, error } => engine.on_router_trouble(router, &error, out),
             Event::SendFailed { router, error } => engine.on_send_failed(router, &error, out),
+            Event::Filter { port, on, dropped } => engine.on_filter(port, on, dropped, out),
             Event::Command(command) => {
                 // Whoever wants the answer uses `Engine::command`.
                 let _ = engine.on_command(&command, out);
@@ -261,6 +262,12 @@ impl Engine {
     fn on_address_lost(&mut self, id: RouterId, address: VirtualAddress, out: &mut Effects<'_>) {
         if self.knows(id) {
             self.slot_mut(id).router.restore(address, out);
+        }
+    }
+
+    fn on_filter(&mut self, port: PortId, on: bool, dropped: u64, out: &mut Effects<'_>) {
+        if let Some((family, dropped)) = self.links.filter(port, on, dropped) {
+            out.record(self.subject_of(port, None), Cause::Filter { on, family, dropped });
         }
     }
 

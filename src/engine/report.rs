@@ -157,6 +157,7 @@ impl Engine {
             name: name.clone(),
             up: self.links.facts(name).is_some_and(|facts| facts.up),
             counters: self.links.counters_of(name),
+            counters_estimated: self.links.is_filtered(name),
         };
         names.into_iter().map(status).collect()
     }

@@ -182,4 +182,7 @@ pub struct InterfaceStatus {
     pub up: bool,
     /// What was wrong with packets on it before a router was known.
     pub counters: PortCounters,
+    /// Whether the kernel drops most useless packets at the moment, so that the counters of refused ones, the routers'
+    /// included, are of a sample.
+    pub counters_estimated: bool,
 }

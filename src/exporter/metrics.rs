@@ -221,6 +221,10 @@ fn interfaces(status: &Document, out: &mut Exposition) {
     for interface in &status.interfaces {
         out.sample(&[("interface", &interface.name)], interface.counters.get("filtered").copied().unwrap_or_default());
     }
+    out.family("vrrpd_counters_estimated", Kind::Gauge, "Whether counters of refused packets are of a sample.");
+    for interface in &status.interfaces {
+        out.sample(&[("interface", &interface.name)], u8::from(interface.counters_estimated));
+    }
 }
 
 #[cfg(test)]
@@ -281,6 +285,11 @@ mod tests {
             ("/tracks/0/failures", json!(4), r#"vrrpd_track_failures_total{track="nginx"} 4"#.to_owned()),
             ("/interfaces/0/up", json!(false), r#"vrrpd_interface_up{interface="eth0"} 0"#.to_owned()),
             ("/interfaces/0/counters/filtered", json!(8), r#"vrrpd_filtered_total{interface="eth0"} 8"#.to_owned()),
+            (
+                "/interfaces/0/counters_estimated",
+                json!(true),
+                r#"vrrpd_counters_estimated{interface="eth0"} 1"#.to_owned(),
+            ),
             (
                 "/interfaces/0/counters/vrid_errors",
                 json!(8),

@@ -5,6 +5,7 @@
 //!
 //! Every part is a plain non-blocking descriptor for the thread's epoll set and a few calls that never wait.
 
+mod bpf;
 mod farewell;
 mod filter;
 mod frames;
@@ -19,6 +20,7 @@ mod outbox;
 mod port;
 mod reconcile;
 mod routes;
+mod sieve;
 mod sys;
 mod sysctl;
 mod vmac;
@@ -34,6 +36,7 @@ pub use netlink::{ADDRESS_PROTOCOL, AddressChange, AddressKernel, Change, Netlin
 pub use port::{Port, PortError};
 pub use reconcile::{Placement, Reconciler};
 pub use routes::{Routes, sweep as sweep_routes};
+pub use sieve::{SAMPLE, Sieve};
 pub use sys::{BATCH, ReceiveBuffers, keep_descriptors_from_children, set_realtime};
 pub use sysctl::SysctlError;
 pub use vmac::{Device, VmacError, Vmacs, sweep as sweep_macvlans};

@@ -1,21 +1,18 @@
 //! The sockets of one interface and family: adverts in, adverts out.
 
 use super::outbox::Outbox;
+use super::sieve::Sieve;
 use super::sys::{self, Destination, ReceiveBuffers, Slot};
 use crate::ids::{PortKey, RouterId};
 use crate::units::Family;
 use crate::vrrp::PortSpec;
-use crate::wire::Packet;
+use crate::wire::{PROTOCOL_AH, PROTOCOL_VRRP, Packet};
 use nix::sys::socket::{setsockopt, sockopt};
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockFilter, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// IP protocol number of VRRP (RFC 9568, 5.1.1.4).
-const VRRP: i32 = 112;
-/// IP protocol number of the Authentication Header, in front of VRRPv2 (RFC 2338, 5.3.6.3).
-const AH: i32 = 51;
 /// The group that adverts go to over IPv4 (RFC 9568, 5.1.1.2).
 const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 /// The group that adverts go to over IPv6 (RFC 9568, 5.1.2.2).
@@ -26,9 +23,10 @@ const TTL: u8 = 255;
 const TOS: u8 = 0xc0;
 /// `TC_PRIO_CONTROL`: adverts overtake bulk traffic in the interface's queue.
 const SOCKET_PRIORITY: u32 = 7;
-/// Room for about a thousand adverts that wait in a socket (the kernel counts 1 kB and more for each): a stalled
-/// daemon, or 255 neighbours at 10 ms, lose none. It is a limit, not an allocation.
-const BUFFER: usize = 1 << 20;
+/// Room for a few thousand adverts that wait in a socket (the kernel counts 1 kB and more for each): a stalled daemon,
+/// or 255 neighbours at 10 ms, lose none, and a flood takes a tenth of a second to fill it. It is a limit, not an
+/// allocation.
+const BUFFER: usize = 4 << 20;
 /// Batches that opening throws away at most: what arrived between the creation of the socket and its binding.
 const STRAYS: usize = 8;
 
@@ -66,8 +64,8 @@ pub struct Port {
 impl Port {
     /// Opens the sockets, bound to the interface and in the group where the specification asks for it.
     pub fn open(spec: &PortSpec) -> Result<Self, PortError> {
-        let vrrp = open_socket(spec, VRRP)?;
-        let ah = spec.ah.then(|| open_socket(spec, AH)).transpose()?;
+        let vrrp = open_socket(spec, PROTOCOL_VRRP)?;
+        let ah = spec.ah.then(|| open_socket(spec, PROTOCOL_AH)).transpose()?;
         Ok(Self { family: spec.key.family, index: spec.index, vrrp, ah, outbox: Outbox::default() })
     }
 
@@ -80,8 +78,7 @@ impl Port {
     /// nothing waits. The caller repeats it, with a bound.
     pub fn receive(&self, buffers: &mut ReceiveBuffers, mut each: impl FnMut(Packet<'_>)) -> io::Result<usize> {
         let mut total = 0;
-        for (socket, protocol) in [(Some(&self.vrrp), 112), (self.ah.as_ref(), 51)] {
-            let Some(socket) = socket else { continue };
+        for (socket, protocol) in self.by_protocol() {
             let count = receive_some(socket, buffers)?;
             for slot in buffers.received(count) {
                 if let Some(packet) = self.packet(slot, protocol) {
@@ -91,6 +88,23 @@ impl Port {
             total += count;
         }
         Ok(total)
+    }
+
+    /// Lets the kernel drop what the sieve refuses, but for one in [`SAMPLE`](super::SAMPLE), from now on. What waits
+    /// already is still received. Replaces the sieve that was in force.
+    pub fn tighten(&self, sieve: &Sieve) -> io::Result<()> {
+        self.by_protocol().try_for_each(|(socket, protocol)| {
+            let program: Vec<SockFilter> = sieve.program(protocol).into_iter().map(SockFilter::from).collect();
+            socket.attach_filter(&program)
+        })
+    }
+
+    /// Lets everything through again.
+    pub fn loosen(&self) -> io::Result<()> {
+        self.sockets().try_for_each(|socket| match socket.detach_filter() {
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+            other => other,
+        })
     }
 
     /// Queues one IPv4 advert; `write` appends it with its IP header. To the group, `to` is [`Port::group`]; to peers,
@@ -119,7 +133,12 @@ impl Port {
     }
 
     fn sockets(&self) -> impl Iterator<Item = &Socket> {
-        std::iter::once(&self.vrrp).chain(&self.ah)
+        self.by_protocol().map(|(socket, _)| socket)
+    }
+
+    fn by_protocol(&self) -> impl Iterator<Item = (&Socket, u8)> {
+        let ah = self.ah.iter().map(|socket| (socket, PROTOCOL_AH));
+        std::iter::once((&self.vrrp, PROTOCOL_VRRP)).chain(ah)
     }
 
     fn packet<'a>(&self, slot: &'a Slot, protocol: u8) -> Option<Packet<'a>> {
@@ -173,13 +192,13 @@ impl Opening<'_> {
     }
 }
 
-fn open_socket(spec: &PortSpec, protocol: i32) -> Result<Socket, PortError> {
+fn open_socket(spec: &PortSpec, protocol: u8) -> Result<Socket, PortError> {
     let opening = Opening { port: &spec.key };
     let domain = match spec.key.family {
         Family::Ipv4 => Domain::IPV4,
         Family::Ipv6 => Domain::IPV6,
     };
-    let socket = Socket::new(domain, Type::RAW.nonblocking(), Some(Protocol::from(protocol)));
+    let socket = Socket::new(domain, Type::RAW.nonblocking(), Some(Protocol::from(i32::from(protocol))));
     let socket = opening.step("open a raw socket", socket)?;
     opening.step("bind to the interface", sys::bind_to_interface(socket.as_fd(), spec.index))?;
     match spec.key.family {

@@ -5,7 +5,7 @@ use super::record::Record;
 use super::spec::RouterSpec;
 use crate::ids::{PortId, PortKey, RouterId, TrackerId};
 use crate::track::TrackerSpec;
-use crate::units::{VirtualAddress, Vrid};
+use crate::units::{Version, VirtualAddress, Vrid};
 use crate::wire::{ChecksumForm, Standing};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -105,6 +105,31 @@ pub struct PortSpec {
     pub held_sources: bool,
     /// Those of the identifiers whose routers use the virtual MAC address.
     pub virtual_macs: Arc<[Vrid]>,
-    /// The identifiers configured on it, for the kernel-side filter.
+    /// What adverts for its routers have in common.
+    pub expected: Expected,
+}
+
+/// What adverts for the routers of one port have in common: the kernel-side filter is made of it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Expected {
+    /// The identifiers configured on the port.
     pub vrids: Arc<[Vrid]>,
+    /// The versions that its routers speak.
+    pub versions: Arc<[Version]>,
+    /// Whether any of its routers takes adverts with a TTL or Hop Limit other than 255.
+    pub any_ttl: bool,
+    /// From and to where.
+    pub origin: Origin,
+}
+
+/// Where adverts for the routers of one port come from, and where they go.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Origin {
+    /// To the multicast group, for all of them.
+    #[default]
+    Group,
+    /// From one of these, for all of them; in order.
+    Peers(Arc<[IpAddr]>),
+    /// Some of them use multicast, some unicast.
+    Either,
 }

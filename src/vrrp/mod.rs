@@ -12,7 +12,7 @@ mod router;
 mod spec;
 mod verdict;
 
-pub use action::{Action, PortSpec};
+pub use action::{Action, Expected, Origin, PortSpec};
 pub use counters::RouterCounters;
 pub use effects::Effects;
 pub use election::SPLIT_BRAIN;

@@ -3,7 +3,7 @@
 
 use crate::ids::RouterKey;
 use crate::time::Timestamp;
-use crate::units::{Priority, VirtualAddress};
+use crate::units::{Family, Priority, VirtualAddress};
 use crate::vrrp::Unfit;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -193,6 +193,15 @@ pub enum Cause {
         from: IpAddr,
         /// In words, with what to do.
         detail: Arc<str>,
+    },
+    /// Useless packets came too fast, and the kernel drops them from now on; or they have ceased.
+    Filter {
+        /// Whether it drops them now.
+        on: bool,
+        /// Of which family.
+        family: Family,
+        /// About how many it has dropped in all.
+        dropped: u64,
     },
     /// The thread that runs the protocol was held up.
     Stalled {

@@ -29,7 +29,7 @@ const PREFIX: usize = 12;
 const ICV: usize = AH - PREFIX;
 
 /// The length field: the words of the header, less 2.
-const PAYLOAD_LEN: u8 = 4;
+pub const PAYLOAD_LEN: u8 = 4;
 
 /// TOS, flags and fragment offset, header checksum: what a router on the way may change, the TTL aside.
 const MUTABLE: [usize; 5] = [1, 6, 7, 10, 11];

@@ -5,8 +5,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::bench::{Bench, DEVICE, PATIENCE, TENTH};
-use super::craft::{self, Crafted};
 use super::{Needs, Scenario};
+use crate::craft::{self, Crafted};
 use crate::{Daemon, Event, Host, Packet, PairConfig, RouterConfig, Stamp};
 
 pub(super) const SCENARIOS: &[Scenario] = &[

@@ -4,8 +4,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::bench::{Bench, DEVICE, PATIENCE, TENTH, wait_until};
-use super::craft::{self, Crafted};
 use super::{Needs, Scenario};
+use crate::craft::{self, Crafted};
 use crate::{Daemon, Event, Implementation, Packet, RouterConfig, Stamp, down_interval, skew_time};
 
 pub(super) const SCENARIOS: &[Scenario] = &[

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::craft::Crafted;
+use crate::craft::Crafted;
 use crate::{Advert, Capture, Daemon, Event, Host, Implementation, Lab, PairConfig, RouterConfig, Stamp};
 
 /// Ten adverts a second: what most scenarios use.

@@ -1,8 +1,8 @@
 //! Which configurations are taken (CF), and what of the other sections only shows there.
 
 use super::bench::{Bench, TENTH, wait_until};
-use super::craft::Crafted;
 use super::{Needs, Scenario};
+use crate::craft::Crafted;
 use crate::{Implementation, RouterConfig};
 use std::process::Command;
 use std::thread::sleep;

@@ -6,8 +6,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::bench::{Bench, DEVICE, PATIENCE, TENTH};
-use super::craft::Crafted;
 use super::{Needs, Scenario};
+use crate::craft::Crafted;
 use crate::{Daemon, PairConfig, RouterConfig, Stamp, down_interval};
 
 pub(super) const SCENARIOS: &[Scenario] = &[

@@ -5,8 +5,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::bench::{Bench, DEVICE, PATIENCE, TENTH, counter, wait_until};
-use super::craft::{self, Crafted};
 use super::{Needs, Scenario};
+use crate::craft::{self, Crafted};
 use crate::{Event, Packet, RouterConfig, Stamp, down_interval};
 
 pub(super) const SCENARIOS: &[Scenario] = &[

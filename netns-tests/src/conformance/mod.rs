@@ -9,7 +9,6 @@ mod announcements;
 mod backup;
 mod bench;
 mod configuration;
-mod craft;
 mod decoders;
 mod election;
 mod exceptions;

@@ -4,8 +4,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::bench::{Bench, PATIENCE, TENTH, counter, wait_until};
-use super::craft::Crafted;
 use super::{Needs, Scenario};
+use crate::craft::Crafted;
 use crate::{RouterConfig, Stamp, down_interval};
 
 pub(super) const SCENARIOS: &[Scenario] = &[

@@ -5,8 +5,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::bench::{Bench, DEVICE, LINK_LOCAL, PATIENCE, TENTH};
-use super::craft::Crafted;
 use super::{Needs, Scenario};
+use crate::craft::Crafted;
 use crate::{Checksum, Daemon, Event, PairConfig, RouterConfig, Stamp, down_interval};
 
 pub(super) const SCENARIOS: &[Scenario] = &[

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::bench::{Bench, DEVICE, LINK_LOCAL, wait_until};
-use super::craft::Crafted;
 use super::{Needs, Scenario};
+use crate::craft::Crafted;
 use crate::{Daemon, Host, PairConfig};
 
 pub(super) const SCENARIOS: &[Scenario] = &[

@@ -7,8 +7,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::bench::{Bench, DEVICE, PATIENCE, TENTH};
-use super::craft;
 use super::{Needs, Scenario};
+use crate::craft;
 use crate::{Daemon, Event, Implementation, Packet, PairConfig, Stamp};
 
 pub(super) const SCENARIOS: &[Scenario] = &[

@@ -4,25 +4,35 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An advertisement to be sent, right unless a field is made wrong.
 #[derive(Debug, Clone)]
-pub(super) struct Crafted {
-    pub(super) version: u8,
-    pub(super) vrid: u8,
-    pub(super) priority: u8,
+pub struct Crafted {
+    /// 2 or 3.
+    pub version: u8,
+    /// The virtual router identifier.
+    pub vrid: u8,
+    /// The priority field.
+    pub priority: u8,
     /// Centiseconds (version 2 sends whole seconds).
-    pub(super) centis: u16,
-    pub(super) source: IpAddr,
-    pub(super) addresses: Vec<IpAddr>,
-    pub(super) ttl: u8,
+    pub centis: u16,
+    /// The source address.
+    pub source: IpAddr,
+    /// The listed addresses.
+    pub addresses: Vec<IpAddr>,
+    /// The TTL or hop limit.
+    pub ttl: u8,
     /// IPv4 version 3: whether the checksum covers a pseudo-header.
-    pub(super) pseudo: bool,
-    pub(super) source_mac: [u8; 6],
+    pub pseudo: bool,
+    /// The sender's MAC address.
+    pub source_mac: [u8; 6],
     /// Version 2: authentication type and data.
-    pub(super) auth: (u8, [u8; 8]),
+    pub auth: (u8, [u8; 8]),
+    /// IPv4: another destination than the group, and its MAC address.
+    pub to: Option<(Ipv4Addr, [u8; 6])>,
 }
 
 impl Crafted {
     /// Version 3, virtual router 51 with 192.168.100.10, every 100 ms, from 192.168.100.200.
-    pub(super) fn new(priority: u8) -> Self {
+    #[must_use]
+    pub fn new(priority: u8) -> Self {
         Self {
             version: 3,
             vrid: 51,
@@ -34,21 +44,25 @@ impl Crafted {
             pseudo: false,
             source_mac: [2, 0, 0, 0, 0, 200],
             auth: (0, [0; 8]),
+            to: None,
         }
     }
 
     /// The same from another address.
-    pub(super) fn from(self, source: impl Into<IpAddr>) -> Self {
+    #[must_use]
+    pub fn from(self, source: impl Into<IpAddr>) -> Self {
         Self { source: source.into(), ..self }
     }
 
     /// The same with another interval.
-    pub(super) fn every(self, centis: u16) -> Self {
+    #[must_use]
+    pub fn every(self, centis: u16) -> Self {
         Self { centis, ..self }
     }
 
     /// The whole Ethernet frame.
-    pub(super) fn frame(&self) -> Vec<u8> {
+    #[must_use]
+    pub fn frame(&self) -> Vec<u8> {
         match self.source {
             IpAddr::V4(source) => self.ipv4(source),
             IpAddr::V6(source) => self.ipv6(source),
@@ -77,11 +91,11 @@ impl Crafted {
     }
 
     fn ipv4(&self, source: Ipv4Addr) -> Vec<u8> {
-        let group = Ipv4Addr::new(224, 0, 0, 18);
+        let (to, to_mac) = self.to.unwrap_or((Ipv4Addr::new(224, 0, 0, 18), [1, 0, 0x5e, 0, 0, 0x12]));
         let mut message = self.message();
         let length = u16::try_from(message.len()).expect("crafted adverts are short");
         let pseudo = if self.pseudo {
-            [&source.octets()[..], &group.octets(), &[0, 112], &length.to_be_bytes()].concat()
+            [&source.octets()[..], &to.octets(), &[0, 112], &length.to_be_bytes()].concat()
         } else {
             Vec::new()
         };
@@ -90,9 +104,9 @@ impl Crafted {
         header.extend((20 + length).to_be_bytes());
         header.extend([0, 1, 0, 0, self.ttl, 112, 0, 0]);
         header.extend(source.octets());
-        header.extend(group.octets());
+        header.extend(to.octets());
         put_checksum(&mut header, 10, &[]);
-        [&ethernet([1, 0, 0x5e, 0, 0, 0x12], self.source_mac, 0x0800)[..], &header, &message].concat()
+        [&ethernet(to_mac, self.source_mac, 0x0800)[..], &header, &message].concat()
     }
 
     fn ipv6(&self, source: Ipv6Addr) -> Vec<u8> {
@@ -111,7 +125,7 @@ impl Crafted {
 }
 
 /// An ARP request for `target`, broadcast.
-pub(super) fn arp_request(mac: [u8; 6], sender: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
+pub(crate) fn arp_request(mac: [u8; 6], sender: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
     let mut frame = ethernet([0xff; 6], mac, 0x0806);
     frame.extend([0, 1, 8, 0, 6, 4, 0, 1]);
     frame.extend(mac);
@@ -122,7 +136,7 @@ pub(super) fn arp_request(mac: [u8; 6], sender: Ipv4Addr, target: Ipv4Addr) -> V
 }
 
 /// An `ICMP` echo request.
-pub(super) fn echo(to_mac: [u8; 6], mac: [u8; 6], source: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
+pub(crate) fn echo(to_mac: [u8; 6], mac: [u8; 6], source: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
     let mut message = vec![8, 0, 0, 0, 0x12, 0x34, 0, 1];
     put_checksum(&mut message, 2, &[]);
     let mut header = vec![0x45, 0, 0, 28, 0, 1, 0, 0, 64, 1, 0, 0];
@@ -133,7 +147,7 @@ pub(super) fn echo(to_mac: [u8; 6], mac: [u8; 6], source: Ipv4Addr, target: Ipv4
 }
 
 /// A neighbour solicitation for `target` (type 135), or an unsolicited advertisement of it (type 136).
-pub(super) fn neighbour(kind: u8, mac: [u8; 6], source: Ipv6Addr, target: Ipv6Addr) -> Vec<u8> {
+pub(crate) fn neighbour(kind: u8, mac: [u8; 6], source: Ipv6Addr, target: Ipv6Addr) -> Vec<u8> {
     let solicits = kind == 135;
     let tail: [u8; 3] = target.octets()[13..].try_into().expect("three octets");
     let group = if solicits {
