@@ -266,7 +266,7 @@ fn say(record: &Record, text: &str) {
     match &record.cause {
         Cause::Transition { to, why, .. } => info!(router, state = to.name(), reason = why.name(), "{text}"),
         Cause::Warning { warning, .. } => warn!(router, reason = *warning, "{text}"),
-        Cause::AddressRestored { .. } | Cause::Refused { .. } | Cause::Stalled { .. } => warn!(router, "{text}"),
+        Cause::Restored { .. } | Cause::Refused { .. } | Cause::Stalled { .. } => warn!(router, "{text}"),
         _ => info!(router, "{text}"),
     }
 }
