@@ -564,8 +564,20 @@ fn notices(monitor: &mut Monitor, reconciler: &mut Reconciler) -> Vec<Notice> {
     let mut notices = Vec::new();
     monitor.receive(reconciler, |notice| notices.push(notice)).expect("notices");
     // They come along with every change of an interface.
-    notices.retain(|notice| *notice != Notice::RoutesInDoubt);
-    notices
+    notices.retain(|notice| !matches!(notice, Notice::RoutesInDoubt { .. }));
+    // Who it was has a test of its own.
+    notices.into_iter().map(anonymous).collect()
+}
+
+fn anonymous(notice: Notice) -> Notice {
+    match notice {
+        Notice::AddressLost { router, address, .. } => Notice::AddressLost { router, address, by: None },
+        other => other,
+    }
+}
+
+fn lost(address: VirtualAddress) -> Notice {
+    Notice::AddressLost { router: ROUTER, address, by: None }
 }
 
 /// What was last told of `eth0` once it satisfies `enough`, or after a second.
@@ -664,11 +676,38 @@ fn an_address_that_somebody_removes_is_noticed_and_comes_back() {
             settle(&mut reconciler, &mut kernel);
             notices(&mut monitor, &mut reconciler);
             ip(&format!("addr del {address} dev eth0"));
-            assert_eq!(notices(&mut monitor, &mut reconciler), [Notice::AddressLost { router: ROUTER, address }]);
+            assert_eq!(notices(&mut monitor, &mut reconciler), [lost(address)]);
             reconciler.hold(ROUTER, &placement(), address);
             settle(&mut reconciler, &mut kernel);
             assert!(is_there(address));
             assert_eq!(notices(&mut monitor, &mut reconciler), []);
+        }
+    });
+}
+
+/// The kernel tells for IPv4, and for routes and rules.
+#[test]
+fn who_removes_an_address_is_told_where_the_kernel_tells() {
+    with_hosts(|_| {
+        let (mut monitor, mut reconciler) = (Monitor::open().expect("a monitor"), Reconciler::default());
+        let mut kernel = Netlink::open().expect("netlink");
+        let mut other = Netlink::open().expect("netlink");
+        monitor.receive(&mut reconciler, |_| ()).expect("notices");
+        for (address, is_told) in [("192.0.2.10/24", true), ("2001:db8::10/64", false)] {
+            let address = virtual_address(address);
+            reconciler.hold(ROUTER, &placement(), address);
+            settle(&mut reconciler, &mut kernel);
+            monitor.receive(&mut reconciler, |_| ()).expect("notices");
+            let remove = AddressChange { index: index(), address, vmac: false, change: Change::Remove };
+            other.change_addresses(&[remove], &mut |_, error| panic!("{error}")).expect("it is asked");
+            let mut removers = Vec::new();
+            let each = |notice| {
+                if let Notice::AddressLost { by, .. } = notice {
+                    removers.push(by.map(|by| by.starts_with("netlink port ")));
+                }
+            };
+            monitor.receive(&mut reconciler, each).expect("notices");
+            assert_eq!(removers, [is_told.then_some(true)], "{address}");
         }
     });
 }
@@ -708,7 +747,7 @@ fn what_the_kernel_removes_along_with_a_released_address_is_noticed() {
         reconciler.release(RouterId(1), &place.interface, first);
         settle(&mut reconciler, &mut kernel);
         assert!(!is_there(second), "the kernel has taken it along");
-        let lost = Notice::AddressLost { router: RouterId(2), address: second };
+        let lost = Notice::AddressLost { router: RouterId(2), address: second, by: None };
         assert_eq!(notices(&mut monitor, &mut reconciler), [lost]);
     });
 }
@@ -745,7 +784,7 @@ fn an_interface_that_is_deleted_made_anew_and_renamed_is_followed() {
         settle(&mut reconciler, &mut kernel);
         ip("link del eth0");
         let gone = Notice::Interface { name: eth0(), facts: None };
-        assert_eq!(notices(&mut monitor, &mut reconciler), [gone, Notice::AddressLost { router: ROUTER, address }]);
+        assert_eq!(notices(&mut monitor, &mut reconciler), [gone, lost(address)]);
 
         reconciler.release(ROUTER, &eth0(), address);
         settle(&mut reconciler, &mut kernel);
@@ -765,7 +804,7 @@ fn an_interface_that_is_deleted_made_anew_and_renamed_is_followed() {
             .into_iter()
             .filter_map(|notice| match notice {
                 Notice::Interface { name, facts } => Some((name.to_string(), facts.is_some())),
-                Notice::AddressLost { .. } | Notice::RoutesInDoubt => None,
+                Notice::AddressLost { .. } | Notice::RoutesInDoubt { .. } => None,
             })
             .collect();
         assert!(names.contains(&("eth0".into(), false)) && names.contains(&("lan0".into(), true)), "{names:?}");
@@ -824,7 +863,7 @@ fn lost_notices_lead_to_a_new_listing() {
             _ => None,
         });
         assert_eq!(facts.expect("eth0 has changed").addresses.len(), 202);
-        assert!(told.contains(&Notice::AddressLost { router: ROUTER, address }), "{told:?}");
+        assert!(told.contains(&lost(address)), "{told:?}");
     });
 }
 
@@ -907,7 +946,7 @@ fn macvlans_are_made_down_and_are_no_interfaces_of_the_operator_s() {
         assert_eq!(notices(&mut monitor, &mut reconciler), [], "nothing about them is told");
 
         ip(&format!("link set {} down", device.name));
-        let lost = Notice::AddressLost { router: ROUTER, address: virtual_address("192.0.2.10/24") };
+        let lost = lost(virtual_address("192.0.2.10/24"));
         assert_eq!(notices(&mut monitor, &mut reconciler), [lost], "it is of no use there");
 
         fit(&mut vmacs, &mut kernel, "eth0", [51]);

@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 use std::net::IpAddr;
+use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
-use netns_tests::{Daemon, Duo, Implementation, Notice, PairConfig, RouterConfig, SLACK, Stamp};
+use netns_tests::{Daemon, Duo, Host, Implementation, Notice, PairConfig, Process, RouterConfig, SLACK, Stamp};
 
 use Implementation::Vrrpd;
 
@@ -132,4 +133,58 @@ fn without_a_carrier_a_router_is_in_fault() {
     duo.lab.mend(duo.lab.host(1));
     first.wait_for_state("web", "MASTER");
     second.wait_for_state("web", "BACKUP");
+}
+
+/// A program that removes whatever it is told to as soon as it is there.
+fn remove_again_and_again(host: &Host, what: &str) -> Process {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("while :; do ip {what} 2>/dev/null; done")]);
+    host.start("remover", command)
+}
+
+#[test]
+fn who_removes_an_address_again_and_again_is_named_and_the_peer_takes_over() {
+    let duo = Duo::default();
+    let [first, second] = duo.start(Vrrpd, &web(100), &web(99));
+    let host = duo.lab.host(1);
+    let mut remover = remove_again_and_again(host, "addr del 192.168.100.10/24 dev eth0");
+    second.wait_for_state("web", "MASTER");
+    first.wait_for_state("web", "FAULT");
+    remover.crash();
+    let router = first.router("web");
+    assert_eq!(router["counters"]["addresses_restored"], 5, "{router}");
+    assert!(!host.has(vip()), "what a router in FAULT holds");
+    let fault = first.events().into_iter().rev().find(|event| event["to"] == "FAULT").unwrap();
+    let text = fault.to_string();
+    assert!(text.contains("192.168.100.10/24") && text.contains("netlink port "), "{text}");
+    let explained = String::from_utf8(first.vrrpctl(&["explain", "web"]).stdout).unwrap();
+    assert!(explained.contains("undrain web"), "{explained}");
+
+    let start = Stamp::now();
+    assert!(first.vrrpctl(&["undrain", "web"]).status.success());
+    duo.capture.wait_for_advert(host.ip(), start, PATIENCE);
+    host.wait_until_has(vip(), true, PATIENCE);
+}
+
+#[test]
+fn routes_and_rules_have_the_same_budget_and_it_ends_by_itself() {
+    let duo = Duo::default();
+    let host = duo.lab.host(1);
+    let gateway = duo.lab.client().ip();
+    let route = format!("virtual_routes = [{{ to = \"203.0.113.0/24\", via = \"{gateway}\" }}]\n");
+    let daemon = Daemon::start_with(Vrrpd, host, &(Vrrpd.render(host, &web(100)) + &route));
+    daemon.wait_for_state("web", "MASTER");
+    let mut remover = remove_again_and_again(host, "route del 203.0.113.0/24");
+    daemon.wait_for_state("web", "FAULT");
+    remover.crash();
+    let router = daemon.router("web");
+    assert_eq!(router["counters"]["routes_restored"], 5, "{router}");
+    let restored = daemon.events().into_iter().filter(|event| event["event"] == "route_restored").count();
+    assert_eq!(restored, 5);
+    let start = Stamp::now();
+    duo.capture.wait_for_advert(host.ip(), start, 2 * PATIENCE);
+    let away = Stamp::now() - start;
+    assert!(away > Duration::from_secs(8), "back after {away:?}");
+    let routes = String::from_utf8(host.run("ip", &["route"]).stdout).unwrap();
+    assert!(routes.contains("203.0.113.0/24"), "{routes}");
 }

@@ -290,6 +290,11 @@ fn remedy(cause: &Unfit, router: &RouterStatus) -> String {
         Unfit::KernelRefused { .. } => {
             format!("remove the cause; it is tried again when {interface} changes or the configuration is reloaded")
         }
+        Unfit::Interference { .. } => format!(
+            "end what removes it, then vrrpctl undrain {} or reload; otherwise it tries again by itself, after ten seconds \
+             at first and twice as long each time",
+            router.name
+        ),
         Unfit::Stopping => "start the daemon again".to_owned(),
     }
 }
@@ -413,6 +418,9 @@ For it to become Master:
             Unfit::NoSourceAddress => "no address to send adverts from: give eth0 an address",
             Unfit::TrackFailed { .. } => "the required track nginx fails: mend what nginx looks at",
             Unfit::KernelRefused { .. } => "the kernel refused what it needs: bind: no: remove the cause",
+            Unfit::Interference { .. } => {
+                "the rule 7 was removed again and again, last by port 7: end what removes it, then vrrpctl undrain web"
+            }
             Unfit::Stopping => "the daemon is stopping: start the daemon again",
         };
         for cause in [
@@ -423,6 +431,7 @@ For it to become Master:
             Unfit::NoSourceAddress,
             Unfit::TrackFailed { track: "nginx".into() },
             Unfit::KernelRefused { error: "bind: no".into() },
+            Unfit::Interference { what: "the rule 7".into(), by: Some("port 7".into()) },
             Unfit::Stopping,
         ] {
             let text = of(RouterStatus { role: Role::Fault, unfit: Some(cause.clone()), ..backup() });

@@ -3,7 +3,7 @@
 
 use super::wall::WallClock;
 use super::words;
-use crate::vrrp::{Cause, Evidence, Record, Seq, Subject};
+use crate::vrrp::{Cause, Evidence, Record, Removed, Seq, Subject};
 use serde_json::{Map, Value, json};
 
 /// A record as it is shown.
@@ -58,7 +58,12 @@ fn cause(cause: &Cause, clock: &WallClock) -> Value {
         Cause::Priority { from, to } => json!({"event": "priority", "from": from, "to": to}),
         Cause::Track { healthy, result } => json!({"event": "track", "healthy": healthy, "result": result}),
         Cause::Interface { up, detail } => json!({"event": "interface", "up": up, "detail": detail}),
-        Cause::AddressRestored { address } => json!({"event": "address_restored", "address": address.to_string()}),
+        Cause::Restored { removed: Removed::Address(address), by } => {
+            json!({"event": "address_restored", "address": address.to_string(), "removed_by": by})
+        }
+        Cause::Restored { removed: Removed::Route(route), by } => {
+            json!({"event": "route_restored", "route": route, "removed_by": by})
+        }
         Cause::Refused { error } => json!({"event": "refused", "error": error}),
         Cause::Warning { warning, from, detail } => {
             json!({"event": "warning", "warning": warning, "from": from, "detail": detail})
@@ -114,7 +119,9 @@ fn happened(cause: &Cause, group: Option<&str>, clock: &WallClock) -> String {
             let state = if *up { "up" } else { "down" };
             if detail.is_empty() { state.to_owned() } else { format!("{state}: {detail}") }
         }
-        Cause::AddressRestored { address } => format!("somebody removed {address}; it was put back"),
+        Cause::Restored { removed, by } => {
+            format!("{removed} was removed by {}; it was put back", words::somebody(by.as_deref()))
+        }
         Cause::Refused { error } => format!("refused: {error}"),
         Cause::Warning { warning, from, detail } => format!("warning: {warning} ({from}): {detail}"),
         Cause::Filter { on: true, family, .. } => format!(
@@ -222,8 +229,12 @@ mod tests {
             (Cause::Interface { up: false, detail: "no carrier".into() }, "web: down: no carrier"),
             (Cause::Interface { up: true, detail: "".into() }, "web: up"),
             (
-                Cause::AddressRestored { address: address("192.0.2.10", 24) },
-                "web: somebody removed 192.0.2.10/24; it was put back",
+                Cause::Restored { removed: Removed::Address(address("192.0.2.10", 24)), by: None },
+                "web: the address 192.0.2.10/24 was removed by somebody; it was put back",
+            ),
+            (
+                Cause::Restored { removed: Removed::Route("route 0.0.0.0/0".into()), by: Some("port 7".into()) },
+                "web: the route 0.0.0.0/0 was removed by port 7; it was put back",
             ),
             (
                 Cause::Refused { error: "add 192.0.2.10/24: permission denied".into() },

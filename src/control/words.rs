@@ -43,8 +43,16 @@ pub(super) fn unfit(unfit: &Unfit) -> String {
         Unfit::NoSourceAddress => "its interface has no address to send adverts from".to_owned(),
         Unfit::TrackFailed { track } => format!("the required track {track} fails"),
         Unfit::KernelRefused { error } => format!("the kernel refused what it needs: {error}"),
+        Unfit::Interference { what, by } => {
+            format!("{what} was removed again and again, last by {}", somebody(by.as_deref()))
+        }
         Unfit::Stopping => "the daemon is stopping".to_owned(),
     }
+}
+
+/// Who did something, where that is known.
+pub(super) fn somebody(by: Option<&str>) -> &str {
+    by.unwrap_or("somebody")
 }
 
 /// Why a router changed its state, with what it saw.
@@ -168,6 +176,10 @@ mod tests {
             (Unfit::NoSourceAddress, "its interface has no address to send adverts from"),
             (Unfit::TrackFailed { track: "nginx".into() }, "the required track nginx fails"),
             (Unfit::KernelRefused { error: "bind: no".into() }, "the kernel refused what it needs: bind: no"),
+            (
+                Unfit::Interference { what: "the address 192.0.2.10/24".into(), by: None },
+                "the address 192.0.2.10/24 was removed again and again, last by somebody",
+            ),
             (Unfit::Stopping, "the daemon is stopping"),
         ] {
             assert_eq!(why(&RouterStatus { unfit: Some(cause), role: Role::Fault, ..backup() }), expected);

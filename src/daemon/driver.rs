@@ -153,18 +153,14 @@ impl Driver {
     fn on_notices(&mut self) {
         let now = clock::now();
         let Self { engine, executor, monitor, actions, .. } = self;
-        let mut in_doubt = false;
         // After an error the monitor lists everything anew at its next turn.
         let _ = monitor.receive(&mut executor.reconciler, |notice| match notice {
             Notice::Interface { name, facts } => engine.handle(Event::Interface { name, facts }, now, actions),
-            Notice::AddressLost { router, address } => {
-                engine.handle(Event::AddressLost { router, address }, now, actions);
+            Notice::AddressLost { router, address, by } => {
+                engine.handle(Event::AddressLost { router, address, by }, now, actions);
             }
-            Notice::RoutesInDoubt => in_doubt = true,
+            Notice::RoutesInDoubt { by } => executor.routes.doubt(by),
         });
-        if in_doubt {
-            executor.routes.doubt();
-        }
     }
 
     fn on_orders(&mut self) {

@@ -11,7 +11,7 @@ use crate::control::Timings;
 use crate::engine::Event;
 use crate::ids::{InterfaceName, PortId, PortKey, RouterId};
 use crate::net::{
-    Filter, HeldSources, Netlink, NetlinkError, Placement, ReceiveBuffers, Reconciler, Routes, Vmacs,
+    Filter, HeldSources, Netlink, NetlinkError, Placed, Placement, ReceiveBuffers, Reconciler, Routes, Vmacs,
     sweep_held_sources, sweep_macvlans, sweep_routes,
 };
 use crate::time::Timestamp;
@@ -234,8 +234,11 @@ impl Executor {
             refusals.push(Event::AddressRefused { router, error: error.into() });
         });
         self.filter.open_up();
-        self.routes.put(&mut self.netlink, |router, error| {
-            refusals.push(Event::SendFailed { router, error: error.into() });
+        self.routes.put(&mut self.netlink, |router, placed| {
+            refusals.push(match placed {
+                Placed::Refused(error) => Event::SendFailed { router, error: error.into() },
+                Placed::Restored { route, by } => Event::RouteRestored { router, route, by },
+            });
         });
     }
 

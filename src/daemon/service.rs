@@ -266,10 +266,9 @@ fn say(record: &Record, text: &str) {
     match &record.cause {
         Cause::Transition { to, why, .. } => info!(router, state = to.name(), reason = why.name(), "{text}"),
         Cause::Warning { warning, .. } => warn!(router, reason = *warning, "{text}"),
-        Cause::AddressRestored { .. }
-        | Cause::Refused { .. }
-        | Cause::Stalled { .. }
-        | Cause::Filter { on: true, .. } => warn!(router, "{text}"),
+        Cause::Restored { .. } | Cause::Refused { .. } | Cause::Stalled { .. } | Cause::Filter { on: true, .. } => {
+            warn!(router, "{text}")
+        }
         _ => info!(router, "{text}"),
     }
 }

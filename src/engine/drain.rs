@@ -95,6 +95,7 @@ impl Engine {
             Command::Undrain { router, by } => {
                 let groups = self.groups_called(router.as_ref())?;
                 for &id in &groups {
+                    self.forgive(id, out);
                     self.undrain(id, by, out);
                 }
                 Ok(self.labels_of(&groups))
@@ -158,6 +159,17 @@ impl Engine {
         }
         self.arm_drain_over();
         self.refit(id, out);
+    }
+
+    /// Lets a group stand in the election again that retreated from somebody who kept removing what it holds.
+    fn forgive(&mut self, id: GroupId, out: &mut Effects<'_>) {
+        let mut any = false;
+        for member in self.groups[id.0 as usize].members.clone() {
+            any |= self.slot_mut(member).router.forgive_interference();
+        }
+        if any {
+            self.refit(id, out);
+        }
     }
 
     fn undrain(&mut self, id: GroupId, by: &Arc<str>, out: &mut Effects<'_>) {

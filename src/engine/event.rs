@@ -39,6 +39,17 @@ pub enum Event<'a> {
         router: RouterId,
         /// Which.
         address: VirtualAddress,
+        /// Who removed it, where the kernel tells.
+        by: Option<Arc<str>>,
+    },
+    /// A route or rule that a router holds had been removed by somebody, and is there again.
+    RouteRestored {
+        /// Who holds it.
+        router: RouterId,
+        /// Which, in words.
+        route: Arc<str>,
+        /// Who removed it, where the kernel tells.
+        by: Option<Arc<str>>,
     },
     /// A port could not be opened.
     PortRefused {

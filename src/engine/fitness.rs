@@ -185,6 +185,9 @@ impl Engine {
             Ok(source) => source,
             Err(unfit) => return Fitness::Unfit(unfit),
         };
+        if let Some(unfit) = router.retreat() {
+            return Fitness::Unfit(unfit.clone());
+        }
         if let Some(track) = &shared.failed {
             return Fitness::Unfit(Unfit::TrackFailed { track: Arc::clone(track) });
         }

@@ -32,7 +32,7 @@ pub use snapshot::{
 
 use crate::ids::{GroupId, PortId, RouterId, TrackerId};
 use crate::time::Timestamp;
-use crate::units::{Priority, VirtualAddress};
+use crate::units::Priority;
 use crate::vrrp::{Action, Cause, Effects, Router, Seq, Verdict};
 use deadlines::{Deadlines, Due};
 use links::Links;
@@ -110,7 +110,12 @@ impl Engine {
             Event::Tick => engine.on_tick(out),
             Event::Check { tracker, report } => engine.on_check(tracker, &report, out),
             Event::Interface { name, facts } => engine.on_interface(&name, facts, out),
-            Event::AddressLost { router, address } => engine.on_address_lost(router, address, out),
+            Event::AddressLost { router, address, by } => {
+                engine.on_removal(router, out, |router, out| router.restore(address, by, out));
+            }
+            Event::RouteRestored { router, route, by } => {
+                engine.on_removal(router, out, |router, out| router.on_route_restored(route, by, out));
+            }
             Event::PortRefused { port, error } => engine.on_port_refused(port, &error, out),
             Event::AddressRefused { router, error } => engine.on_router_trouble(router, &error, out),
             Event::SendFailed { router, error } => engine.on_send_failed(router, &error, out),
@@ -169,7 +174,7 @@ impl Engine {
                 Due::DrainOver => self.on_drain_over(out),
                 Due::Tracker(id) => self.on_tracker_deadline(id, out),
                 Due::Router(id) if self.knows(id) => {
-                    self.step(id, out, |router, out| overslept = overslept.max(router.on_deadline(out)));
+                    self.on_router_deadline(id, &mut overslept, out);
                     sent |= self.slot(id).router.last_advert().is_some();
                 }
                 Due::Router(_) => {}
@@ -259,9 +264,10 @@ impl Engine {
         self.arm_startup();
     }
 
-    fn on_address_lost(&mut self, id: RouterId, address: VirtualAddress, out: &mut Effects<'_>) {
+    /// Somebody removed what a router holds.
+    fn on_removal(&mut self, id: RouterId, out: &mut Effects<'_>, act: impl FnOnce(&mut Router, &mut Effects<'_>)) {
         if self.knows(id) {
-            self.slot_mut(id).router.restore(address, out);
+            self.step(id, out, act);
         }
     }
 
@@ -269,6 +275,14 @@ impl Engine {
         if let Some((family, dropped)) = self.links.filter(port, on, dropped) {
             out.record(self.subject_of(port, None), Cause::Filter { on, family, dropped });
         }
+    }
+
+    fn on_router_deadline(&mut self, id: RouterId, overslept: &mut Option<Duration>, out: &mut Effects<'_>) {
+        if self.slot_mut(id).router.end_retreat(out.now()) {
+            let group = self.slot(id).group;
+            return self.refit(group, out);
+        }
+        self.step(id, out, |router, out| *overslept = (*overslept).max(router.on_deadline(out)));
     }
 
     fn on_send_failed(&mut self, id: RouterId, error: &Arc<str>, out: &mut Effects<'_>) {

@@ -53,6 +53,9 @@ impl Engine {
                 self.report_interface(id, &name, out);
             }
         }
+        for slot in self.slots.iter_mut().flatten() {
+            slot.router.forgive_interference();
+        }
         self.arm_all_trackers();
         self.arm_drain_over();
         self.refit_all(out);

@@ -33,7 +33,7 @@ const TRANSITIONS: [(&str, Role); 3] =
     [("active_transitions", Role::Master), ("backup_transitions", Role::Backup), ("fault_transitions", Role::Fault)];
 
 /// The counters that are families of their own, `vrrpd_NAME_total`.
-const COUNTERS: [(&str, &str); 9] = [
+const COUNTERS: [(&str, &str); 10] = [
     ("advertisements_sent", "Adverts sent, resignations included."),
     ("advertisements_received", "Adverts that passed every check, resignations included."),
     ("priority_zero_sent", "Resignations sent."),
@@ -41,6 +41,7 @@ const COUNTERS: [(&str, &str); 9] = [
     ("gratuitous_arp_sent", "Gratuitous ARP messages sent."),
     ("neighbor_advertisements_sent", "Unsolicited neighbour advertisements sent."),
     ("addresses_restored", "Addresses that somebody removed and that were put back."),
+    ("routes_restored", "Routes and rules that somebody removed and that were put back."),
     ("answers_held_back", "Lower adverts that were not answered because of the limit on answers."),
     ("self_received", "Its own adverts heard."),
 ];

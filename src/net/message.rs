@@ -80,6 +80,8 @@ pub(super) enum Message {
 /// Where a message belongs.
 pub(super) struct Envelope {
     pub(super) sequence: u32,
+    /// Of a notice: the netlink port of who asked for the change; 0 where that was the kernel, or is not told.
+    pub(super) port: u32,
     /// The tables changed during the dump: it has to be asked for again.
     pub(super) interrupted: bool,
 }
@@ -92,7 +94,7 @@ pub(super) fn each_message(mut bytes: &[u8], mut each: impl FnMut(Envelope, Mess
             return;
         }
         let interrupted = message.flags() & NLM_F_DUMP_INTR != 0;
-        let envelope = Envelope { sequence: message.sequence_number(), interrupted };
+        let envelope = Envelope { sequence: message.sequence_number(), port: message.port_number(), interrupted };
         each(envelope, decode(message.message_type(), message.payload()).unwrap_or(Message::Other));
         bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
     }

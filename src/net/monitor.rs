@@ -4,6 +4,7 @@ use super::interfaces::Interfaces;
 use super::message::{Message, each_message};
 use super::netlink::{Netlink, NetlinkError, open_socket};
 use super::reconcile::Reconciler;
+use super::remover::Removers;
 use crate::engine::InterfaceFacts;
 use crate::ids::{InterfaceName, RouterId};
 use crate::units::VirtualAddress;
@@ -11,6 +12,7 @@ use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 
 /// The groups of notices to hear: links, IPv4 addresses, IPv6 addresses (`RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR`,
 /// `RTMGRP_IPV6_IFADDR`).
@@ -42,9 +44,14 @@ pub enum Notice {
         router: RouterId,
         /// Which.
         address: VirtualAddress,
+        /// By whom, where the kernel tells.
+        by: Option<Arc<str>>,
     },
     /// Routes or rules of ours may be gone.
-    RoutesInDoubt,
+    RoutesInDoubt {
+        /// Who was seen removing one; `None`: nobody was, but what they depend on has changed.
+        by: Option<Arc<str>>,
+    },
 }
 
 /// A netlink socket for notices, and what they add up to.
@@ -61,6 +68,7 @@ pub struct Monitor {
     /// Routes and rules are listened to as well.
     routes: bool,
     routes_in_doubt: bool,
+    removers: Removers,
 }
 
 impl Monitor {
@@ -80,6 +88,7 @@ impl Monitor {
             removals: false,
             routes: false,
             routes_in_doubt: false,
+            removers: Removers::default(),
         })
     }
 
@@ -108,23 +117,26 @@ impl Monitor {
             self.routes_in_doubt = true;
         }
         if std::mem::take(&mut self.routes_in_doubt) {
-            tell(Notice::RoutesInDoubt);
+            tell(Notice::RoutesInDoubt { by: self.removers.of_routes() });
         }
         self.interfaces.tell_changes(
             |known| known.tagged || reconciler.has_put(known.index, known.address),
             |name, facts| {
                 tell(Notice::Interface { name, facts });
                 // With an interface, and with its addresses, routes go without a word.
-                tell(Notice::RoutesInDoubt);
+                tell(Notice::RoutesInDoubt { by: None });
             },
         );
         // Only once all notices are in: a removal of our own, with the address held again since, is undone by a later one.
         if drained && std::mem::take(&mut self.removals) {
-            let interfaces = &self.interfaces;
+            let Self { interfaces, removers, .. } = self;
             reconciler.find_lost(
                 |index, address| interfaces.has(index, address),
-                |router, address| tell(Notice::AddressLost { router, address }),
+                |router, index, address| {
+                    tell(Notice::AddressLost { router, address, by: removers.of_address(index, address) });
+                },
             );
+            removers.forget_addresses();
         }
         Ok(())
     }
@@ -149,22 +161,27 @@ impl Monitor {
     }
 
     fn apply(&mut self) {
-        let Self { interfaces, removals, routes_in_doubt, .. } = self;
-        each_message(&self.buffer, |_, message| match message {
+        let Self { interfaces, removals, routes_in_doubt, removers, .. } = self;
+        each_message(&self.buffer, |envelope, message| match message {
             Message::Link(link) => {
                 *removals |= link.macvlan.as_ref().is_some_and(|macvlan| !macvlan.enabled);
                 interfaces.link(link);
             }
             Message::LinkGone { index } => {
                 interfaces.link_gone(index);
+                removers.note_link(index, envelope.port);
                 *removals = true;
             }
             Message::Address(address) => interfaces.address(address),
             Message::AddressGone(address) => {
                 interfaces.address_gone(&address);
+                removers.note_address(&address, envelope.port);
                 *removals = true;
             }
-            Message::RouteGone => *routes_in_doubt = true,
+            Message::RouteGone => {
+                *routes_in_doubt = true;
+                removers.note_route(envelope.port);
+            }
             Message::Outcome(_) | Message::Route(_) | Message::Rule(_) | Message::Other => {}
         });
     }

@@ -230,13 +230,13 @@ impl Reconciler {
     pub fn find_lost(
         &mut self,
         is_there: impl Fn(u32, VirtualAddress) -> bool,
-        mut lost: impl FnMut(RouterId, VirtualAddress),
+        mut lost: impl FnMut(RouterId, u32, VirtualAddress),
     ) {
         for ((_, address), holding) in &mut self.holdings {
             if holding.presence != Presence::Absent && !is_there(holding.index, *address) {
                 holding.presence = Presence::Absent;
                 for &router in &holding.holders {
-                    lost(router, *address);
+                    lost(router, holding.index, *address);
                 }
             }
         }
@@ -413,7 +413,7 @@ mod tests {
         flush(&mut reconciler, &mut kernel);
         kernel.addresses.clear();
         let mut lost = Vec::new();
-        reconciler.find_lost(|_, _| false, |router, address| lost.push((router, address)));
+        reconciler.find_lost(|_, _| false, |router, _, address| lost.push((router, address)));
         assert_eq!(lost, [(A, ip(10))]);
         reconciler.hold(A, &eth0(2), ip(10));
         flush(&mut reconciler, &mut kernel);
@@ -491,7 +491,7 @@ mod tests {
         for _ in 0..2 {
             reconciler.find_lost(
                 |index, address| kernel.addresses.contains(&(index, address)),
-                |router, address| lost.push((router, address)),
+                |router, _, address| lost.push((router, address)),
             );
         }
         assert_eq!(lost, [(A, ip(10)), (B, ip(10))]);
@@ -507,7 +507,7 @@ mod tests {
         flush(&mut reconciler, &mut kernel);
         reconciler.release(A, &eth0(2).interface, ip(10));
         kernel.addresses.clear();
-        reconciler.find_lost(|_, _| false, |router, _| panic!("{router:?} holds nothing"));
+        reconciler.find_lost(|_, _| false, |router, _, _| panic!("{router:?} holds nothing"));
         reconciler.hold(A, &eth0(2), ip(10));
         flush(&mut reconciler, &mut kernel);
         assert!(kernel.addresses.contains(&(2, ip(10))));
@@ -579,7 +579,7 @@ mod tests {
                         let mut again = Vec::new();
                         reconciler.find_lost(
                             |index, address| kernel.addresses.contains(&(index, address)),
-                            |router, address| again.push((router, address)),
+                            |router, _, address| again.push((router, address)),
                         );
                         for (router, address) in again {
                             reconciler.hold(router, &eth0(2), address);

@@ -17,6 +17,7 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Item {
@@ -24,11 +25,29 @@ enum Item {
     Rule(VirtualRule),
 }
 
+/// What became of a route or rule.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Placed {
+    /// Somebody had removed it; it is there again.
+    Restored {
+        /// Which, in words.
+        route: Arc<str>,
+        /// Who.
+        by: Option<Arc<str>>,
+    },
+    /// The kernel's refusal, in words.
+    Refused(String),
+}
+
 /// The routes and rules of all virtual routers.
 #[derive(Default)]
 pub struct Routes {
     wanted: BTreeMap<RouterId, BTreeSet<Item>>,
     present: BTreeSet<Item>,
+    /// Who was seen removing one of ours since they were last put: those that are missing then were removed.
+    remover: Option<Arc<str>>,
+    /// Those that somebody may have removed.
+    doubted: BTreeSet<Item>,
     /// Something is to be compared with what is wanted.
     due: bool,
 }
@@ -63,10 +82,16 @@ impl Routes {
         self.wanted.keys().copied()
     }
 
-    /// Something may have removed some of them.
-    pub fn doubt(&mut self) {
+    /// Something may have removed some of them: `by`, where somebody was seen doing it.
+    pub fn doubt(&mut self, by: Option<Arc<str>>) {
         let wanted = self.all_wanted();
-        self.present.retain(|item| !wanted.contains(item));
+        let doubted = self.present.extract_if(.., |item| wanted.contains(item));
+        if by.is_some() {
+            self.doubted.extend(doubted);
+            self.remover = by;
+        } else {
+            doubted.for_each(drop);
+        }
         self.due |= !wanted.is_empty();
     }
 
@@ -79,25 +104,35 @@ impl Routes {
         }
     }
 
-    /// Puts those that are not there: after addresses have come. What the kernel refuses is tried again after the next
-    /// [`Routes::doubt`] or demand.
-    pub fn put(&mut self, netlink: &mut Netlink, mut refused: impl FnMut(RouterId, String)) {
+    /// Puts those that are not there: after addresses have come, and tells of each whether it was somebody else who had
+    /// removed it, or the kernel's refusal, which is tried again after the next [`Routes::doubt`] or demand.
+    pub fn put(&mut self, netlink: &mut Netlink, mut tell: impl FnMut(RouterId, Placed)) {
         if !std::mem::take(&mut self.due) {
             return;
         }
+        let (doubted, by) = (std::mem::take(&mut self.doubted), self.remover.take());
         for (&router, items) in &self.wanted {
             for item in items {
                 if self.present.contains(item) {
                     continue;
                 }
                 let flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
-                match netlink.ask(item.request(true), flags) {
-                    Err(error) if error.raw_os_error() != Some(libc::EEXIST) => {
-                        refused(router, format!("cannot add the {item}: {error}{}", help(&error)));
+                let asked = netlink.ask(item.request(true), flags);
+                let is_there = match &asked {
+                    Ok(()) => true,
+                    Err(error) => error.raw_os_error() == Some(libc::EEXIST),
+                };
+                if is_there {
+                    self.present.insert(item.clone());
+                }
+                match asked {
+                    Ok(()) if doubted.contains(item) => {
+                        tell(router, Placed::Restored { route: item.to_string().into(), by: by.clone() });
                     }
-                    _ => {
-                        self.present.insert(item.clone());
+                    Err(error) if !is_there => {
+                        tell(router, Placed::Refused(format!("cannot add the {item}: {error}{}", help(&error))));
                     }
+                    Ok(()) | Err(_) => {}
                 }
             }
         }

@@ -1,14 +1,14 @@
 //! What the daemon's executor does with actions, done to the simulated world.
 
 use super::link::Datagram;
-use super::node::Input;
+use super::node::{Input, Node};
 use super::trace::What;
 use super::world::{NodeId, SegmentId, World};
 use crate::engine::{CheckReport, Outcome};
 use crate::ids::{PortId, RouterId};
 use crate::time::Timestamp;
 use crate::units::{Family, Version};
-use crate::vrrp::{Action, Auth, RouterSpec};
+use crate::vrrp::{Action, Auth, Cause, Role, RouterSpec};
 use crate::wire::trailer::Trailer;
 use crate::wire::{AuthField, ChecksumForm, Outgoing, Standing};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -49,17 +49,28 @@ impl World {
             }
             Action::Hold { router, addresses, .. } => {
                 if let Some(node) = self.nodes.get_mut(id.0) {
-                    node.held.extend(addresses.iter().map(|&address| (*router, address)));
+                    for &address in addresses.iter() {
+                        node.held.insert((*router, address));
+                        node.lost.remove(&(*router, address));
+                    }
                 }
             }
             Action::Release { router, addresses, .. } => {
                 for &address in addresses.iter() {
-                    if self.nodes.get_mut(id.0).is_some_and(|node| !node.held.remove(&(*router, address))) {
+                    let held = (*router, address);
+                    let is_known = |node: &mut Node| node.held.remove(&held) || node.lost.remove(&held);
+                    if self.nodes.get_mut(id.0).is_some_and(|node| !is_known(node)) {
                         self.violate(format!("node {}: released {address}, which was not held", id.0));
                     }
                 }
             }
-            Action::Announce { .. } | Action::Record(_) => {}
+            Action::Record(record) => {
+                let returns = matches!(record.cause, Cause::Transition { from: Role::Fault, .. });
+                if returns && self.nodes.get_mut(id.0).is_some_and(|node| std::mem::take(&mut node.interfered)) {
+                    self.disturb(Some(id), "returns from its retreat".into());
+                }
+            }
+            Action::Announce { .. } => {}
         }
     }
 

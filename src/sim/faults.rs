@@ -60,6 +60,8 @@ impl World {
             interfaces: interfaces.collect(),
             ports: BTreeMap::new(),
             held: BTreeSet::new(),
+            lost: BTreeSet::new(),
+            interfered: false,
             health: BTreeMap::new(),
             hanging: BTreeSet::new(),
             check_time: Duration::from_millis(5),
@@ -78,7 +80,7 @@ impl World {
         })
     }
 
-    fn disturb(&mut self, node: Option<NodeId>, what: String) {
+    pub(super) fn disturb(&mut self, node: Option<NodeId>, what: String) {
         self.disturbed = self.now;
         self.settling = self.settling_time();
         self.note(node, what);
@@ -126,6 +128,7 @@ impl World {
             node.waiting = Waiting::default();
             node.ports.clear();
             node.held.clear();
+            node.lost.clear();
         }
     }
 
@@ -240,8 +243,10 @@ impl World {
         let Some(router) = briefs.find(|brief| &*brief.spec.name == label).map(|brief| brief.router) else { return };
         drop(briefs);
         if node.held.remove(&(router, address)) {
+            node.lost.insert((router, address));
+            node.interfered = true;
             self.note(Some(id), format!("loses {address}"));
-            self.feed(id, Event::AddressLost { router, address });
+            self.feed(id, Event::AddressLost { router, address, by: None });
         }
     }
 

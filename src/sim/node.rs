@@ -28,10 +28,14 @@ pub(super) struct Node {
     pub(super) interfaces: Vec<Interface>,
     pub(super) ports: BTreeMap<PortId, Arc<PortSpec>>,
     pub(super) held: BTreeSet<(RouterId, VirtualAddress)>,
+    /// What somebody else removed of it, and nobody has put back or released since.
+    pub(super) lost: BTreeSet<(RouterId, VirtualAddress)>,
     /// What its checks find; healthy where nothing stands.
     pub(super) health: BTreeMap<Arc<str>, Outcome>,
     /// Checks that never answer.
     pub(super) hanging: BTreeSet<Arc<str>>,
+    /// Somebody removed what it held: it may retreat, and returns of its own accord.
+    pub(super) interfered: bool,
     /// How long its checks take.
     pub(super) check_time: Duration,
 }

@@ -57,6 +57,8 @@ pub struct RouterCounters {
     pub neighbor_advertisements_sent: u64,
     /// Addresses that somebody removed and that were put back.
     pub addresses_restored: u64,
+    /// Routes and rules that somebody removed and that were put back.
+    pub routes_restored: u64,
     /// Adverts and announcements that the kernel refused to send.
     pub send_errors: u64,
 }

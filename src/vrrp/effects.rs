@@ -1,5 +1,6 @@
 //! Where a router's actions go, and the actions that its transitions are made of.
 
+use super::interference::Removed;
 use super::record::{Cause, Evidence, Record, Role, Seq, Subject, Why};
 use super::router::{Router, State};
 use super::verdict::Fitness;
@@ -89,17 +90,37 @@ impl Router {
         out.push(Action::Hold { router: self.id, spec: Arc::clone(&self.spec), addresses });
     }
 
-    /// Puts an address back that somebody else removed. Not where this host was held up meanwhile: the lease ran out
-    /// so that another Master could take over.
-    pub fn restore(&mut self, address: VirtualAddress, out: &mut Effects<'_>) {
+    /// Puts an address back that somebody else removed, and retreats from the election where that happens too often. Not
+    /// where this host was held up meanwhile: the lease ran out so that another Master could take over.
+    pub fn restore(&mut self, address: VirtualAddress, by: Option<Arc<str>>, out: &mut Effects<'_>) {
         let is_master = matches!(self.state, State::Master { .. }) && self.overslept(out.now()).is_none();
         if !is_master || !self.spec.held().any(|held| held == address) {
             return;
         }
-        self.counters.addresses_restored += 1;
-        self.hold_these(Arc::new([address]), out);
-        self.announce_these(Arc::new([address]), out);
-        out.record(self.subject(), Cause::AddressRestored { address });
+        if self.tolerates(Removed::Address(address), by, out) {
+            self.counters.addresses_restored += 1;
+            self.hold_these(Arc::new([address]), out);
+            self.announce_these(Arc::new([address]), out);
+        }
+    }
+
+    /// A route or rule that somebody else removed has been put back.
+    pub fn on_route_restored(&mut self, route: Arc<str>, by: Option<Arc<str>>, out: &mut Effects<'_>) {
+        if matches!(self.state, State::Master { .. }) && self.tolerates(Removed::Route(route), by, out) {
+            self.counters.routes_restored += 1;
+        }
+    }
+
+    /// Says what was removed; false where that was once too often.
+    fn tolerates(&mut self, removed: Removed, by: Option<Arc<str>>, out: &mut Effects<'_>) -> bool {
+        if self.interference.allows(removed.clone(), by.as_ref(), out.now()) {
+            out.record(self.subject(), Cause::Restored { removed, by });
+            return true;
+        }
+        if let Some(unfit) = self.retreat().cloned() {
+            self.set_fitness(Fitness::Unfit(unfit), out);
+        }
+        false
     }
 
     pub(super) fn release(&mut self, out: &mut Effects<'_>) {

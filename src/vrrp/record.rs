@@ -3,8 +3,8 @@
 
 use crate::ids::RouterKey;
 use crate::time::Timestamp;
-use crate::units::{Family, Priority, VirtualAddress};
-use crate::vrrp::Unfit;
+use crate::units::{Family, Priority};
+use crate::vrrp::{Removed, Unfit};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -175,10 +175,12 @@ pub enum Cause {
         /// In words.
         detail: Arc<str>,
     },
-    /// Somebody removed an address of ours; it was put back.
-    AddressRestored {
-        /// Which.
-        address: VirtualAddress,
+    /// Somebody removed something that a Master holds; it was put back.
+    Restored {
+        /// What.
+        removed: Removed,
+        /// Who, where the kernel tells.
+        by: Option<Arc<str>>,
     },
     /// The kernel refused something.
     Refused {

@@ -12,6 +12,7 @@
 //! from facts and never stored, so a change of priority or interval needs no timer to be set anew.
 
 use super::hmac::Marks;
+use super::interference::Interference;
 use super::spec::{Auth, ChecksumChoice, RouterSpec};
 use super::verdict::{Fitness, Promotion, Unfit, Verdict};
 use super::{Evidence, Role, RouterCounters, Why};
@@ -42,6 +43,8 @@ pub struct Router {
     pub(super) sequence: u32,
     /// What was heard in trailers.
     pub(super) marks: Marks,
+    /// What somebody else removed of what it holds.
+    pub(super) interference: Interference,
     pub(super) since: Timestamp,
     pub(super) why: Why,
     pub(super) evidence: Evidence,
@@ -130,6 +133,7 @@ impl Router {
             peer_checksum: None,
             sequence: 0,
             marks: Marks::default(),
+            interference: Interference::default(),
             since: now,
             why: Why::Started,
             evidence: Evidence::default(),
@@ -165,6 +169,22 @@ impl Router {
     #[must_use]
     pub fn master_interval(&self) -> Interval {
         self.master_interval
+    }
+
+    /// Why it has retreated from somebody who kept removing what it holds, if it has.
+    #[must_use]
+    pub fn retreat(&self) -> Option<&Unfit> {
+        self.interference.unfit()
+    }
+
+    /// Ends a retreat whose time is up; says whether it is fit again as far as that goes.
+    pub fn end_retreat(&mut self, now: Timestamp) -> bool {
+        self.interference.end(now)
+    }
+
+    /// An operator has seen to whoever interfered; says whether there was a retreat.
+    pub fn forgive_interference(&mut self) -> bool {
+        self.interference.forgive()
     }
 
     /// Who was heard last.
@@ -293,7 +313,8 @@ impl Router {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         match self.state {
-            State::Unfit | State::Claiming { .. } => None,
+            State::Unfit => self.interference.until(),
+            State::Claiming { .. } => None,
             State::Listening { from, wait, .. } => Some(from + self.wait_time(wait)),
             State::Master { rival, .. } => {
                 let rival = rival.map(|rival| rival.gone_at());

@@ -69,6 +69,13 @@ pub enum Unfit {
         /// What was asked and what it said.
         error: Arc<str>,
     },
+    /// Somebody else on this host kept removing what it holds.
+    Interference {
+        /// What was removed last.
+        what: Arc<str>,
+        /// Who was seen doing it, where the kernel tells.
+        by: Option<Arc<str>>,
+    },
     /// The daemon is going down.
     Stopping,
 }

@@ -658,3 +658,63 @@ fn an_address_that_somebody_removed_is_put_back_and_announced() {
     lab.run(secs(1));
     assert_eq!(lab.holders("r1"), [a]);
 }
+
+/// What a program on the host removes at once whenever it appears.
+fn lose_until_fault(lab: &mut Lab, node: NodeId) -> u64 {
+    let before = lab.status(node, "r1").counters.addresses_restored;
+    while lab.role(node, "r1") == Role::Master {
+        lab.lose_address(node, "r1", address("192.0.2.1"));
+        lab.run(millis(50));
+    }
+    lab.status(node, "r1").counters.addresses_restored - before
+}
+
+#[test]
+fn a_master_whose_address_is_removed_again_and_again_retreats_for_longer_each_time() {
+    let (mut lab, _, [a, b]) = lan([150, 100], &router(1));
+    lab.run(secs(30));
+    for retreat in [10, 20, 40] {
+        let (mark, began) = (lab.mark(), lab.now());
+        assert_eq!(lose_until_fault(&mut lab, a), 5, "the sixth time within ten seconds is one too many");
+        let status = lab.status(a, "r1");
+        assert!(matches!(&status.unfit, Some(Unfit::Interference { by: None, .. })), "{:?}", status.unfit);
+        lab.run(secs(2));
+        assert_eq!((lab.masters("r1"), lab.holders("r1")), (vec![b], vec![b]));
+        lab.run(secs(retreat + 10));
+        assert_eq!(lab.masters("r1"), [a], "its time is up, and it preempts");
+        within(lab.moment_of(mark, a, Role::Backup) - began, secs(retreat), secs(retreat) + millis(300));
+    }
+}
+
+#[test]
+fn an_operator_ends_a_retreat_by_a_reload_or_by_undrain() {
+    let by_undrain = |lab: &mut Lab, node| {
+        lab.command(node, Command::Undrain { router: Some("r1".into()), by: "root".into() });
+        lab.run(millis(10));
+    };
+    let by_reload = |lab: &mut Lab, node| lab.reload(node, &plan([alone(150, router(1))]));
+    let ways: [&dyn Fn(&mut Lab, NodeId); 2] = [&by_undrain, &by_reload];
+    for end in ways {
+        let (mut lab, _, [a, b]) = lan([150, 100], &router(1));
+        lab.run(secs(30));
+        lose_until_fault(&mut lab, a);
+        lab.run(secs(2));
+        assert_eq!(lab.masters("r1"), [b]);
+        end(&mut lab, a);
+        assert_eq!(lab.role(a, "r1"), Role::Backup);
+        lab.run(secs(5));
+        assert_eq!(lab.masters("r1"), [a]);
+    }
+}
+
+#[test]
+fn a_group_retreats_as_a_whole() {
+    let site = |raw| plan([group("site", raw, [router(1), router(2)])]);
+    let (mut lab, _, [a, b]) = lan_with([site(150), site(100)]);
+    lab.run(secs(30));
+    lose_until_fault(&mut lab, a);
+    lab.run(secs(2));
+    assert_eq!((lab.masters("r1"), lab.masters("r2")), (vec![b], vec![b]));
+    lab.run(secs(20));
+    assert_eq!((lab.masters("r1"), lab.masters("r2")), (vec![a], vec![a]));
+}
