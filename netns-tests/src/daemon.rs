@@ -89,6 +89,16 @@ impl Daemon {
         Self { process, implementation, config, socket: socket(host) }
     }
 
+    /// Starts another build of `vrrpd`.
+    #[must_use]
+    pub fn start_program(program: &Path, host: &Host, config: &PairConfig) -> Self {
+        let implementation = Implementation::Vrrpd;
+        let config = host.write("daemon.conf", &implementation.render(host, config));
+        let mut command = Command::new(program);
+        command.arg("--config").arg(&config);
+        Self { process: host.start("daemon", command), implementation, config, socket: socket(host) }
+    }
+
     /// The command that [`Daemon::start`] runs, for a run that is expected to fail.
     #[must_use]
     pub fn command(implementation: Implementation, host: &Host, config: &Path) -> Command {

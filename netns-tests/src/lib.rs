@@ -32,6 +32,7 @@ mod notices;
 mod pair;
 mod process;
 mod stamp;
+mod succession;
 mod sys;
 mod theory;
 
@@ -48,6 +49,7 @@ pub use notices::{Notice, Notices};
 pub use pair::{PairConfig, RouterConfig, ScriptConfig};
 pub use process::Process;
 pub use stamp::Stamp;
+pub use succession::{Onlooker, Succession, measure_upgrade, upgrade};
 pub use theory::{down_interval, skew_time};
 
 /// Ends the test with the cause when the machine refuses something that every test here needs.

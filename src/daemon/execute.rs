@@ -1,6 +1,10 @@
 //! Does what the engine asks for, in batches: adverts leave before anything else, then addresses change, then they
 //! are announced. So a takeover's first advert waits for nothing, and nobody is told of an address that is not there.
 
+mod holdings;
+
+pub(super) use holdings::Placed;
+
 use super::clock;
 use super::driver::{DriverError, watch};
 use super::guardian::{Keeper, Voice};
@@ -20,6 +24,7 @@ use crate::wire::{Packet, Standing};
 use nix::sys::epoll::Epoll;
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 /// The hands of the protocol thread.
@@ -41,6 +46,8 @@ pub(super) struct Executor {
     pub(super) routes: Routes,
     /// Where a router's addresses were put last.
     placed: BTreeMap<RouterId, (InterfaceName, u32)>,
+    /// Sockets of a predecessor, by their names, until the ports are open.
+    inherited: BTreeMap<String, OwnedFd>,
 }
 
 impl Executor {
@@ -58,6 +65,7 @@ impl Executor {
             filter: Filter::default(),
             routes: Routes::default(),
             placed: BTreeMap::new(),
+            inherited: BTreeMap::new(),
         })
     }
 
@@ -142,7 +150,11 @@ impl Executor {
             return;
         }
         self.ports.remove(&id);
-        let opened = OpenPort::open(spec).map_err(|error| error.to_string()).and_then(|open| {
+        let opened = match self.inherited_port(spec) {
+            Some(sockets) => OpenPort::with(spec, sockets),
+            None => OpenPort::open(spec),
+        };
+        let opened = opened.map_err(|error| error.to_string()).and_then(|open| {
             for descriptor in open.sockets.descriptors() {
                 watch(epoll, descriptor, u64::from(id.0)).map_err(|error| error.to_string())?;
             }

@@ -32,6 +32,6 @@ pub use netlink::{ADDRESS_PROTOCOL, AddressChange, AddressKernel, Change, Netlin
 pub use port::{Port, PortError};
 pub use reconcile::{Placement, Reconciler};
 pub use routes::{Routes, sweep as sweep_routes};
-pub use sys::{BATCH, ReceiveBuffers, keep_descriptors_from_children, set_realtime};
+pub use sys::{BATCH, ReceiveBuffers, keep_descriptors_from_children, set_realtime, take_descriptor};
 pub use sysctl::SysctlError;
 pub use vmac::{Device, VmacError, Vmacs, sweep as sweep_macvlans};

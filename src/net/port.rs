@@ -10,7 +10,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// IP protocol number of VRRP (RFC 9568, 5.1.1.4).
 const VRRP: i32 = 112;
@@ -69,6 +69,13 @@ impl Port {
         let vrrp = open_socket(spec, VRRP)?;
         let ah = spec.ah.then(|| open_socket(spec, AH)).transpose()?;
         Ok(Self { family: spec.key.family, index: spec.index, vrrp, ah, outbox: Outbox::default() })
+    }
+
+    /// Takes over sockets that another daemon opened for the same specification, with the packets that wait in them.
+    #[must_use]
+    pub fn adopt(spec: &PortSpec, vrrp: OwnedFd, ah: Option<OwnedFd>) -> Self {
+        let (family, index) = (spec.key.family, spec.index);
+        Self { family, index, vrrp: vrrp.into(), ah: ah.map(Into::into), outbox: Outbox::default() }
     }
 
     /// The descriptors to wait for: readable when adverts have come.

@@ -6,7 +6,8 @@
 //! their name only, since its physical MAC address must never stand for a virtual address (RFC 9568, 8.1.2).
 
 use super::message::LinkState;
-use super::netlink::Netlink;
+use super::macvlan::Macvlan;
+use super::netlink::{Netlink, NetlinkError};
 use super::sysctl::{Sysctl, SysctlError};
 use crate::ids::{InterfaceName, PortKey, RouterKey};
 use crate::units::{Family, Vrid};
@@ -150,6 +151,22 @@ impl Vmacs {
         unused.next().is_some()
     }
 
+    /// Takes over the macvlans of a daemon that is gone and that this one succeeds; [`Vmacs::fit`] removes those that are
+    /// of no use. For the start.
+    pub fn adopt(&mut self, netlink: &mut Netlink) -> Result<(), NetlinkError> {
+        let links = netlink.links()?;
+        let parent = |index| links.iter().find(|link| link.index == index);
+        for link in links.iter().filter(|link| link.is_ours()) {
+            let Some((macvlan, family, vrid)) = link.macvlan.as_ref().and_then(identity) else { continue };
+            let Some(parent) = parent(macvlan.parent) else { continue };
+            let key = RouterKey { interface: parent.name.clone(), family, vrid };
+            let device = Device { name: link.name.clone(), index: link.index, parent: parent.index, up: true };
+            self.parents.entry(parent.name.clone()).or_insert_with(|| before(&macvlan.alias));
+            self.devices.insert(key, device);
+        }
+        Ok(())
+    }
+
     /// Removes everything, for the end.
     pub fn close(&mut self, netlink: &mut Netlink) {
         for device in std::mem::take(&mut self.devices).into_values() {
@@ -283,15 +300,20 @@ impl LinkState {
     /// it. That holds from the moment it is there, whatever becomes of the daemon.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        let Some(macvlan) = &self.macvlan else { return false };
-        let [0x00, 0x00, 0x5e, 0x00, block, vrid] = macvlan.mac else { return false };
-        let family = match block {
-            1 => Family::Ipv4,
-            2 => Family::Ipv6,
-            _ => return false,
-        };
-        Vrid::new(vrid).is_some_and(|vrid| device_name(macvlan.parent, family, vrid) == self.name)
+        let identity = self.macvlan.as_ref().and_then(identity);
+        identity.is_some_and(|(macvlan, family, vrid)| device_name(macvlan.parent, family, vrid) == self.name)
     }
+}
+
+/// The virtual router whose MAC address a macvlan has.
+fn identity(macvlan: &Macvlan) -> Option<(&Macvlan, Family, Vrid)> {
+    let [0x00, 0x00, 0x5e, 0x00, block, vrid] = macvlan.mac else { return None };
+    let family = match block {
+        1 => Family::Ipv4,
+        2 => Family::Ipv6,
+        _ => return None,
+    };
+    Some((macvlan, family, Vrid::new(vrid)?))
 }
 
 #[cfg(test)]
