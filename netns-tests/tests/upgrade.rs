@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use netns_tests::{Daemon, Duo, Event, Host, Implementation, Onlooker, PairConfig, RouterConfig, SLACK, Stamp, upgrade};
+use netns_tests::{Daemon, Duo, Event, Host, Implementation, Notice, Onlooker, PairConfig, RouterConfig, SLACK, Stamp, upgrade};
 
 use Implementation::Vrrpd;
 
@@ -194,4 +194,104 @@ fn a_program_that_never_gets_ready_is_the_end_of_a_reign_too() {
     check_released(&duo, start, Duration::from_secs(2) + SLACK);
     assert!(onlooker.finish(Duration::ZERO).longest_gap <= SLACK, "the guardian stood in until then");
     assert!(!first.is_running(), "what hangs is ended");
+}
+
+/// Host 1's routers of every kind that leaves something of its own in the kernel.
+fn of_every_kind(host: &Host, priority: u8) -> String {
+    let socket = host.directory().join("control.sock");
+    format!(
+        r#"
+        [daemon]
+        control_socket = "{}"
+
+        [virtual_router.web]
+        interface = "eth0"
+        virtual_router_id = 51
+        priority = {priority}
+        advert_interval = "100ms"
+        virtual_addresses = ["192.168.100.10/24"]
+
+        [virtual_router.mac]
+        interface = "eth0"
+        virtual_router_id = 52
+        priority = {priority}
+        advert_interval = "100ms"
+        mac = "virtual"
+        virtual_addresses = ["192.168.100.20/24"]
+
+        [virtual_router.six]
+        interface = "eth0"
+        virtual_router_id = 53
+        priority = {priority}
+        advert_interval = "100ms"
+        accept = false
+        virtual_addresses = ["fe80::10/64", "2001:db8::10/64"]
+        virtual_routes = [{{ to = "2001:db8:1::/48", via = "2001:db8::99" }}]
+
+        [virtual_router.old]
+        interface = "eth0"
+        virtual_router_id = 54
+        version = 2
+        priority = {priority}
+        virtual_addresses = ["192.168.100.40/24"]
+        authentication = {{ type = "ah", secret = "s3cr3t" }}
+        "#,
+        socket.display()
+    )
+}
+
+#[test]
+fn macvlans_routes_filters_and_digests_go_on_too() {
+    let duo = Duo::default();
+    let [one, two] = [1, 2].map(|number| duo.lab.host(number));
+    let first = Daemon::start_with(Vrrpd, one, &of_every_kind(one, 100));
+    let second = Daemon::start_with(Vrrpd, two, &of_every_kind(two, 99));
+    for router in ["web", "mac", "six", "old"] {
+        first.wait_for_state(router, "MASTER");
+        second.wait_for_state(router, "BACKUP");
+    }
+    let holds = || {
+        let shown = |arguments: &[&str]| {
+            let output = one.run("ip", arguments);
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        [shown(&["-br", "addr"]), shown(&["-6", "route", "show", "proto", "112"]), shown(&["-br", "-d", "link"])]
+    };
+    // What is put on the new macvlan settles.
+    std::thread::sleep(Duration::from_millis(500));
+    let before = (holds(), second.router("old")["counters"]["auth_replays"].clone());
+    let notices = one.notices();
+    let start = Stamp::now();
+    for _ in 0..2 {
+        upgrade(&first);
+    }
+    std::thread::sleep(Duration::from_millis(2500));
+    assert_eq!(holds(), before.0);
+    let lost: Vec<_> = notices.heard().into_iter().filter(|(_, notice)| matches!(notice, Notice::AddressGone(_))).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+    assert!(duo.capture.adverts_since(start).iter().all(|(_, advert)| advert.priority == 100));
+    for router in ["web", "mac", "six", "old"] {
+        assert_eq!(second.router(router)["state"], "BACKUP", "{router}");
+    }
+    assert_eq!(second.router("old")["counters"]["auth_replays"], before.1, "no number twice");
+    assert!(first.stop().success());
+    let left = holds();
+    assert!(!left[0].contains("192.168.100.10") && left[1].is_empty() && !left[2].contains("vrrp"), "{left:?}");
+}
+
+#[test]
+fn a_kill_at_any_moment_of_an_upgrade_leaves_nothing() {
+    for delay in [10, 40, 60, 80, 100, 120] {
+        let duo = Duo::default();
+        let [mut first, _second] = duo.start(Vrrpd, &web(100), &web(99));
+        let start = Stamp::now();
+        std::thread::scope(|scope| {
+            let asking = scope.spawn(|| first.vrrpctl(&["upgrade"]));
+            std::thread::sleep(Duration::from_millis(delay));
+            nix::sys::signal::kill(first.process().pid(), nix::sys::signal::Signal::SIGKILL).expect("it runs");
+            check_released(&duo, start, Duration::from_millis(delay) + SLACK);
+            drop(asking);
+        });
+        assert!(!first.is_running());
+    }
 }
