@@ -11,7 +11,7 @@ mod notice;
 
 pub use crate::config::{Hook, HookPlan, HookSet};
 
-use crate::vrrp::{Cause, Record, Subject, Why};
+use crate::vrrp::{Cause, Record, Role, Subject, Why};
 use fifo::Fifo;
 use group::Groups;
 use lane::Lane;
@@ -141,6 +141,24 @@ impl Hooks {
     #[must_use]
     pub fn fifo_dropped(&self) -> u64 {
         self.fifo.as_ref().map_or(0, Fifo::dropped)
+    }
+
+    /// Waits until no hook runs or waits, for at most `limit`; whether that is so now.
+    pub async fn settle(&self, limit: Duration) -> bool {
+        const LOOK: Duration = Duration::from_millis(10);
+        let deadline = Instant::now() + limit;
+        while self.lanes.values().any(Lane::is_busy) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        true
+    }
+
+    /// Goes on where another daemon stopped: a member of a sync group is in this state, as its hooks know already.
+    pub fn resume(&mut self, group: &Arc<str>, router: &Arc<str>, role: Role) {
+        let _ = self.groups.update(group, router, Some(State::after(role)));
     }
 
     /// Waits until every hook has run, for at most `limit`; what then still runs is killed.

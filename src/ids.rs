@@ -1,12 +1,12 @@
 //! Identities: what stays the same about a router, a group, a track or an interface while all else changes.
 
 use crate::units::{Family, Vrid};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
 /// The name of a network interface: 1 to 15 octets, no `/`, no white space.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 pub struct InterfaceName(Arc<str>);
 
 impl InterfaceName {
@@ -35,7 +35,7 @@ impl fmt::Display for InterfaceName {
 }
 
 /// The identity of a virtual router on the wire (RFC 9568, 3). Its name in the configuration is only a label.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 pub struct RouterKey {
     /// The interface that adverts are sent and heard on.
     pub interface: InterfaceName,
@@ -77,7 +77,7 @@ impl fmt::Display for PortKey {
 macro_rules! handle {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
         pub struct $name(pub u32);
     };
 }

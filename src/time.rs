@@ -1,12 +1,13 @@
 //! Time as data. There is deliberately no `now()` here: a [`Timestamp`] comes in as an argument, and only
 //! the daemon's clock can mint one from the kernel's.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
 /// A point in time: nanoseconds of `CLOCK_BOOTTIME` in the daemon, of the virtual clock in the simulator.
-#[derive(Clone, Copy, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 pub struct Timestamp(Duration);
 
 impl Timestamp {

@@ -1,13 +1,13 @@
 //! The quantities of the protocol, each with its range and the arithmetic that belongs to it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU8;
 use std::time::Duration;
 
 /// The version of the protocol a virtual router speaks.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 pub enum Version {
     /// RFC 3768 (and RFC 2338 for authentication). IPv4 only.
     V2,
@@ -27,7 +27,7 @@ impl Version {
 }
 
 /// The address family of a virtual router, which is part of its identity (RFC 9568, 3).
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
     /// Adverts to 224.0.0.18, addresses announced by gratuitous ARP.
@@ -75,7 +75,7 @@ impl fmt::Display for Family {
 }
 
 /// A virtual router identifier, 1 to 255 (RFC 9568, 5.2.3).
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 pub struct Vrid(NonZeroU8);
 
 impl Vrid {
@@ -109,7 +109,7 @@ impl fmt::Display for Vrid {
 }
 
 /// A priority that a router may hold, 1 to 255. Zero is not a priority, it is a resignation (RFC 9568, 5.2.4).
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 pub struct Priority(NonZeroU8);
 
 impl Priority {
@@ -161,7 +161,7 @@ impl fmt::Display for Priority {
 ///
 /// VRRPv3 carries 1 to 4095 of them (RFC 9568, 5.2.7 and erratum 8301); VRRPv2 carries 1 to 255 whole seconds
 /// (RFC 3768, 5.3.7).
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 pub struct Interval(u16);
 
 impl Interval {
@@ -221,7 +221,7 @@ impl Interval {
 }
 
 /// An address with the prefix length that it is put on the interface with.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 pub struct VirtualAddress {
     /// The virtual address itself.
     pub ip: IpAddr,

@@ -17,7 +17,8 @@ use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 use vrrpd::control::{
-    About, BindError, History, Limits, Listener, ReloadOutcome, Request, Status, Timings, WallClock, serve,
+    About, BindError, History, Limits, Listener, ReloadOutcome, Request, Status, Timings, UpgradeOutcome, WallClock,
+    serve,
 };
 use vrrpd::engine::{Drain, MasterStatus, RouterStatus, Snapshot};
 use vrrpd::ids::{InterfaceName, RouterKey};
@@ -364,6 +365,10 @@ impl Played {
                 }
                 Request::LogLevel { level, reply } => {
                     let _ = reply.send(Ok(level));
+                }
+                Request::Upgrade(reply) => {
+                    let ReloadOutcome { ok, diagnostics, .. } = self.reload.clone();
+                    let _ = reply.send(UpgradeOutcome { ok, diagnostics });
                 }
                 Request::Reload { reply, .. } => {
                     let _ = reply.send(self.reload.clone());

@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use vrrpd::config::{Context, load_text};
 use vrrpd::control::{
-    About, Ask, History, Limits, Listener, ReloadOutcome, Request, Status, Timings, WallClock, serve,
+    About, Ask, History, Limits, Listener, ReloadOutcome, Request, Status, Timings, UpgradeOutcome, WallClock, serve,
 };
 use vrrpd::engine::{Engine, Event, InterfaceFacts};
 use vrrpd::ids::InterfaceName;
@@ -105,6 +105,7 @@ async fn answer(mut requests: mpsc::Receiver<Request>, history: &History) {
             }
             Request::LogLevel { level, reply } => drop(reply.send(Ok(level))),
             Request::Reload { reply, .. } => drop(reply.send(ReloadOutcome::default())),
+            Request::Upgrade(reply) => drop(reply.send(UpgradeOutcome::default())),
         }
     }
 }

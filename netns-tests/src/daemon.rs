@@ -89,6 +89,26 @@ impl Daemon {
         Self { process, implementation, config, socket: socket(host) }
     }
 
+    /// Starts another build of `vrrpd`.
+    #[must_use]
+    pub fn start_program(program: &Path, host: &Host, config: &PairConfig) -> Self {
+        let command = |_: &Path, config: &Path| {
+            let mut command = Command::new(program);
+            command.arg("--config").arg(config);
+            command
+        };
+        Self::start_by(command, host, config)
+    }
+
+    /// Starts `vrrpd` by another command, made of the program and the configuration file.
+    #[must_use]
+    pub fn start_by(command: impl FnOnce(&Path, &Path) -> Command, host: &Host, config: &PairConfig) -> Self {
+        let implementation = Implementation::Vrrpd;
+        let config = host.write("daemon.conf", &implementation.render(host, config));
+        let process = host.start("daemon", command(&implementation.executable(), &config));
+        Self { process, implementation, config, socket: socket(host) }
+    }
+
     /// The command that [`Daemon::start`] runs, for a run that is expected to fail.
     #[must_use]
     pub fn command(implementation: Implementation, host: &Host, config: &Path) -> Command {

@@ -26,6 +26,7 @@ mod flood;
 mod handover;
 mod http;
 mod lab;
+mod manager;
 mod measure;
 mod namespace;
 mod netlink;
@@ -34,6 +35,7 @@ mod notices;
 mod pair;
 mod process;
 mod stamp;
+mod succession;
 mod sys;
 mod theory;
 
@@ -46,12 +48,14 @@ pub use flood::Flood;
 pub use handover::Handover;
 pub use http::{Answer, Prober};
 pub use lab::{Host, Injector, Lab};
+pub use manager::{Job, Manager};
 pub use measure::{Usage, Used, median, percentile};
 pub use nginx::Nginx;
 pub use notices::{Notice, Notices};
 pub use pair::{PairConfig, RouterConfig, ScriptConfig};
 pub use process::Process;
 pub use stamp::Stamp;
+pub use succession::{Onlooker, Succession, measure_upgrade, upgrade};
 pub use theory::{down_interval, skew_time};
 
 /// Ends the test with the cause when the machine refuses something that every test here needs.

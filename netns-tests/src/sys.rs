@@ -1,7 +1,9 @@
-//! The one call that no crate offers without `unsafe`: the address of an interface for packet sockets.
+//! What no crate offers without `unsafe`: the address of an interface for packet sockets, and owning a descriptor that
+//! came with a message.
 #![allow(unsafe_code)]
 
 use std::io;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 use socket2::SockAddr;
 
@@ -20,4 +22,10 @@ pub(crate) fn every_frame_on(index: u32) -> io::Result<SockAddr> {
         })
     }?;
     Ok(address)
+}
+
+/// A descriptor that has just come with a message. To be called once for each.
+pub(crate) fn received(number: RawFd) -> OwnedFd {
+    // SAFETY: the kernel has made the descriptor for this process, and nobody else knows of it.
+    unsafe { OwnedFd::from_raw_fd(number) }
 }

@@ -48,6 +48,12 @@ pub enum Command {
     Watch,
     /// Load the configuration anew; if the file is refused, the running one stays.
     Reload(ReloadArguments),
+    /// Run the vrrpd that is installed now in the place of the running one, without a gap.
+    ///
+    /// The new program checks the configuration first; where it would not run, nothing happens and the exit status is 1.
+    /// Otherwise it goes on in the same process with every state as it was: addresses stay, no advert is missed, no
+    /// peer and no notify script sees a transition. Where it fails after all, the addresses are released, as by a stop.
+    Upgrade,
     /// Print a configuration of keepalived's as one of vrrpd's, with what cannot be carried over.
     ImportKeepalived(ImportArguments),
     /// Try configurations out together before they run: who would be Master when, and when nobody or two would.

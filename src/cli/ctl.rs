@@ -74,6 +74,7 @@ fn run(arguments: &Arguments) -> Result<Verdict, ClientError> {
             print(&format!("log level: {}\n", done.join(", ")))?;
             Ok(Verdict::Done)
         }
+        Command::Upgrade => super::upgrade::upgrade(&arguments.socket),
         Command::Reload(wanted) => reload(wanted, ask(Ask::Reload { dry_run: wanted.dry_run })?),
         // They ask no daemon: they have been answered in `main`.
         Command::ImportKeepalived(_) | Command::Simulate(_) => Ok(Verdict::Done),

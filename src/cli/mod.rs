@@ -12,5 +12,6 @@ mod drain;
 mod generate;
 mod summary;
 mod table;
+mod upgrade;
 #[cfg(feature = "watch")]
 mod watch;

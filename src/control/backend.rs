@@ -37,6 +37,8 @@ pub enum Request {
         /// What came of it.
         reply: oneshot::Sender<ReloadOutcome>,
     },
+    /// Run the program that is installed now in the place of this one; the answer comes before that happens.
+    Upgrade(oneshot::Sender<UpgradeOutcome>),
 }
 
 /// The state of everything, and what it takes to render it.
@@ -67,6 +69,15 @@ pub struct About {
     pub loaded: SystemTime,
     /// When a newer file was refused; `None` where the last one read is in force.
     pub refused: Option<SystemTime>,
+}
+
+/// What came of the demand for an upgrade.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct UpgradeOutcome {
+    /// Whether the program would run with the configuration: it does then, a moment later.
+    pub ok: bool,
+    /// What it said of the configuration, or why there is no upgrade now; may be empty.
+    pub diagnostics: String,
 }
 
 /// What came of a reload.

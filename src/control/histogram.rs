@@ -21,7 +21,7 @@ const BOUNDS: [Duration; 12] = [
 ];
 
 /// A distribution of durations.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Histogram {
     /// By bucket, not cumulative; what is above the last bound is in `count` only.
     buckets: [u64; BOUNDS.len()],
@@ -30,7 +30,7 @@ pub struct Histogram {
 }
 
 /// What the protocol thread measures of itself.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Timings {
     /// From the moment the protocol allows a takeover to the first announcement handed to the kernel.
     pub failover_overhead: Histogram,

@@ -22,7 +22,7 @@ mod testing;
 mod wall;
 mod words;
 
-pub use backend::{About, Backend, ReloadOutcome, Request, Status};
+pub use backend::{About, Backend, ReloadOutcome, Request, Status, UpgradeOutcome};
 pub use document::{
     AttachedTrack, ConfigDocument, Document, DrainDocument, GroupDocument, InterfaceDocument, MasterDocument,
     MetricsDocument, RouterDocument, TrackDocument, WarningDocument,
@@ -33,7 +33,7 @@ pub use histogram::{BucketDocument, Histogram, HistogramDocument, Timings};
 pub use history::{Entry, History, Page};
 pub use keeper::{Complaint, Keeper, Restored};
 pub use listener::{BindError, Listener};
-pub use protocol::{Ask, Done, EventsEnd, Explanation, Refusal, ReloadAnswer};
+pub use protocol::{Ask, Done, EventsEnd, Explanation, Refusal, ReloadAnswer, UpgradeAnswer};
 pub use record::Rendering;
 pub use server::{Limits, serve};
 pub use status::document;

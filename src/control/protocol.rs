@@ -52,6 +52,9 @@ pub enum Ask {
         #[serde(default)]
         dry_run: bool,
     },
+    /// Run the program that is installed now in the place of this one; answered by an [`UpgradeAnswer`], and then the
+    /// connection ends.
+    Upgrade {},
 }
 
 impl Ask {
@@ -60,7 +63,11 @@ impl Ask {
     pub const fn changes_something(&self) -> bool {
         match self {
             Self::Status {} | Self::Events { .. } | Self::Explain { .. } => false,
-            Self::Reload { .. } | Self::Drain { .. } | Self::Undrain { .. } | Self::LogLevel { .. } => true,
+            Self::Reload { .. }
+            | Self::Upgrade {}
+            | Self::Drain { .. }
+            | Self::Undrain { .. }
+            | Self::LogLevel { .. } => true,
         }
     }
 }
@@ -88,6 +95,17 @@ pub struct ReloadAnswer {
     pub diagnostics: String,
     /// What changed, or would change.
     pub changes: Vec<String>,
+}
+
+/// What came of the demand for an upgrade.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct UpgradeAnswer {
+    /// Whether the program would run with the configuration. It does so now.
+    pub ok: bool,
+    /// What it said of the configuration, or why there is no upgrade now; may be empty.
+    pub diagnostics: String,
+    /// The version that ends.
+    pub version: String,
 }
 
 /// One router in words.

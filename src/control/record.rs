@@ -78,6 +78,9 @@ fn cause(cause: &Cause, clock: &WallClock) -> Value {
         Cause::Reasserted { other, lasted } => {
             json!({"event": "reasserted", "other": other, "lasted_s": lasted.as_secs_f64()})
         }
+        Cause::Resumed { how, from, gap } => {
+            json!({"event": how, "from": from, "gap_s": gap.as_secs_f64()})
+        }
         Cause::Drain { on, by, until } => json!({
             "event": if *on { "drained" } else { "undrained" }, "by": by,
             "until": until.map(|until| clock.rfc3339(until)),
@@ -135,6 +138,10 @@ fn happened(cause: &Cause, group: Option<&str>, clock: &WallClock) -> String {
         Cause::Configured { generation, changes } => configured(*generation, changes),
         Cause::Reasserted { other, lasted } => {
             format!("announced its addresses again: {other} was Master too for {}", words::seconds(*lasted))
+        }
+        Cause::Resumed { how, from, gap } => {
+            let (how, gap) = (how.name(), words::seconds(*gap));
+            format!("{how}: vrrpd goes on where vrrpd {from} left off, after {gap} in which its guardian stood in")
         }
         Cause::Drain { on: true, by, until: Some(until) } => {
             format!("drained by {by} until {}", clock.rfc3339(*until))

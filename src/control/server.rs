@@ -2,12 +2,12 @@
 //! line of memory, and a few seconds.
 
 use super::authority::Authority;
-use super::backend::{Backend, ReloadOutcome, Request};
+use super::backend::{Backend, ReloadOutcome, Request, UpgradeOutcome};
 use super::document::Document;
 use super::explain::explain;
 use super::history::History;
 use super::listener::Listener;
-use super::protocol::{Ask, Done, EventsEnd, Explanation, Refusal, ReloadAnswer};
+use super::protocol::{Ask, Done, EventsEnd, Explanation, Refusal, ReloadAnswer, UpgradeAnswer};
 use super::status;
 use crate::engine::Command;
 use crate::vrrp::Seq;
@@ -183,6 +183,11 @@ impl Desk {
                     let set = self.request(|reply| Request::LogLevel { level, reply }).await?;
                     let done = Done { done: vec![set.map_err(Farewell::Refused)?] };
                     self.send(write, &line(&done)).await?;
+                }
+                Ask::Upgrade {} => {
+                    let UpgradeOutcome { ok, diagnostics } = self.request(Request::Upgrade).await?;
+                    let version = env!("CARGO_PKG_VERSION").to_owned();
+                    self.send(write, &line(&UpgradeAnswer { ok, diagnostics, version })).await?;
                 }
                 Ask::Reload { dry_run } => {
                     let answer = self.reload(dry_run).await?;

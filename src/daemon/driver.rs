@@ -5,10 +5,12 @@
 
 use super::clock;
 use super::execute::Executor;
+use super::guardian::Predecessor;
 use super::link::{Configured, Desk, News, Order};
+use super::succession::{Handed, Inheritance};
 use super::systemd::{Notifier, watchdog_period};
 use super::timing::Due;
-use crate::engine::{Engine, Event};
+use crate::engine::{Bequest, Engine, Event, Occasion, Plan};
 use crate::ids::PortId;
 use crate::net::{BATCH, Monitor, NetlinkError, Notice, ReceiveBuffers};
 use crate::time::Timestamp;
@@ -47,6 +49,10 @@ pub(super) struct Driver {
     buffers: ReceiveBuffers,
     actions: Vec<Action>,
     watchdog: Option<Watchdog>,
+    /// What a predecessor left, until the first plan comes.
+    inheritance: Option<(Bequest, Occasion, Predecessor)>,
+    /// What this daemon leaves, once it hands over.
+    handed: Option<Handed>,
     stopping: bool,
 }
 
@@ -68,8 +74,14 @@ pub(super) enum DriverError {
 }
 
 impl Driver {
-    /// Opens what is needed, and removes the addresses that a daemon that crashed has left behind.
-    pub(super) fn new(engine: Engine, desk: Desk) -> Result<Self, DriverError> {
+    /// Opens what is needed, and removes the addresses that a daemon that crashed has left behind; or takes over what a
+    /// predecessor left, as far as it goes on under `plan`.
+    pub(super) fn new(
+        engine: Engine,
+        desk: Desk,
+        inheritance: Option<Inheritance>,
+        plan: &Plan,
+    ) -> Result<Self, DriverError> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?;
         let timer = TimerFd::new(ClockId::CLOCK_BOOTTIME, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)
             .map_err(io::Error::from)?;
@@ -78,7 +90,13 @@ impl Driver {
         watch(&epoll, desk.as_fd(), ORDERS)?;
         watch(&epoll, monitor.as_fd(), NOTICES)?;
         let mut executor = Executor::open()?;
-        executor.sweep()?;
+        let inheritance = match inheritance {
+            Some(left) => Some(take_over(&mut executor, left, plan)?),
+            None => {
+                executor.sweep()?;
+                None
+            }
+        };
         let notifier = Notifier::from_environment();
         let watchdog = watchdog_period().map(|period| Watchdog { notifier, period, fed: Timestamp::ZERO });
         Ok(Self {
@@ -92,12 +110,15 @@ impl Driver {
             buffers: ReceiveBuffers::new(),
             actions: Vec::new(),
             watchdog,
+            inheritance,
+            handed: None,
             stopping: false,
         })
     }
 
-    /// Runs until it is told to stop, and then resigns and releases everything.
-    pub(super) fn run(mut self) {
+    /// Runs until it is told to stop, and then resigns and releases everything; or until it hands over, and then leaves
+    /// everything as it is.
+    pub(super) fn run(mut self) -> Option<Handed> {
         self.on_notices();
         self.finish_wake();
         let mut ready = [EpollEvent::empty(); READY];
@@ -105,10 +126,14 @@ impl Driver {
             self.arm_timer();
             let count = self.epoll.wait(&mut ready, EpollTimeout::NONE).unwrap_or(0);
             self.on_ready(&ready[..count]);
+            if self.handed.is_some() {
+                return self.handed;
+            }
             self.finish_wake();
         }
         self.executor.close();
         self.executor.keeper.goodbye();
+        None
     }
 
     fn on_ready(&mut self, ready: &[EpollEvent]) {
@@ -165,7 +190,9 @@ impl Driver {
 
     fn on_orders(&mut self) {
         self.desk.acknowledge();
-        while let Some(order) = self.desk.next() {
+        while self.handed.is_none()
+            && let Some(order) = self.desk.next()
+        {
             self.on_order(order);
         }
     }
@@ -180,17 +207,39 @@ impl Driver {
                 let _ = reply.send(engine.command(&command, now, actions));
             }
             Order::Reconfigure { plan, changes, reply } => {
+                if let Some((bequest, occasion, guardian)) = self.inheritance.take() {
+                    let kept = bequest.continued(&plan).map(|(router, _)| router.id).collect();
+                    engine.resume(bequest, &plan, occasion, now, actions);
+                    self.executor.keeper.succeed(guardian, kept);
+                }
                 engine.reconfigure(&plan, changes, now, actions);
                 let _ = reply.send(Configured { generation: engine.generation(), trackers: engine.trackers() });
             }
             Order::Snapshot(reply) => {
                 let _ = reply.send((engine.snapshot(now), self.executor.timings));
             }
+            Order::HandOver(reply) => {
+                self.hand_over();
+                let _ = reply.send(self.handed.is_some());
+            }
             Order::Stop => {
                 engine.handle(Event::Shutdown, now, actions);
                 self.stopping = true;
             }
         }
+    }
+
+    /// Stops at this moment, with everything done that has come so far, and lets the guardian stand in.
+    fn hand_over(&mut self) {
+        self.executor.renew_all_leases();
+        self.execute(None);
+        let mut engine = self.engine.bequeath();
+        let specs = self.engine.briefs().map(|brief| (brief.router, brief.spec)).collect();
+        let (placed, sockets) = (self.executor.placed(&specs), self.executor.sockets());
+        let speeches = self.executor.speeches(&mut engine);
+        let timings = self.executor.timings;
+        let guardian = self.executor.keeper.hand_over(speeches);
+        self.handed = guardian.map(|guardian| Handed { at: clock::now(), engine, placed, timings, guardian, sockets });
     }
 
     /// Fires what is due and does what has come of this wake.
@@ -206,6 +255,9 @@ impl Driver {
         }
         self.executor.renew_leases(now, due.is_some());
         self.execute(due);
+        if self.inheritance.is_none() {
+            self.executor.drop_inherited();
+        }
         self.tend_guardian(now);
         self.feed_watchdog(now);
     }
@@ -268,6 +320,19 @@ impl Driver {
             self.armed = Some(at);
         }
     }
+}
+
+/// Takes over what is on the interfaces; the engine goes on with the first plan.
+fn take_over(
+    executor: &mut Executor,
+    left: Inheritance,
+    plan: &Plan,
+) -> Result<(Bequest, Occasion, Predecessor), DriverError> {
+    let Inheritance { engine, occasion, placed, timings, guardian, sockets, .. } = left;
+    let holding = engine.continued(plan).filter(|(router, _)| router.holding);
+    executor.adopt(placed, &holding.map(|(router, former)| (router.id, former)).collect(), sockets)?;
+    executor.timings = timings;
+    Ok((engine, occasion, guardian))
 }
 
 /// Lets the epoll set report `descriptor` as `token`.

@@ -1,6 +1,10 @@
 //! Does what the engine asks for, in batches: adverts leave before anything else, then addresses change, then they
 //! are announced. So a takeover's first advert waits for nothing, and nobody is told of an address that is not there.
 
+mod holdings;
+
+pub(super) use holdings::Placed;
+
 use super::clock;
 use super::driver::{DriverError, watch};
 use super::guardian::{Keeper, Voice};
@@ -11,7 +15,7 @@ use crate::control::Timings;
 use crate::engine::Event;
 use crate::ids::{InterfaceName, PortId, PortKey, RouterId};
 use crate::net::{
-    Filter, HeldSources, Netlink, NetlinkError, Placed, Placement, ReceiveBuffers, Reconciler, Routes, Vmacs,
+    Filter, HeldSources, Netlink, NetlinkError, Placement, ReceiveBuffers, Reconciler, RouteOutcome, Routes, Vmacs,
     sweep_held_sources, sweep_macvlans, sweep_routes,
 };
 use crate::time::Timestamp;
@@ -21,6 +25,7 @@ use crate::wire::{Packet, Standing};
 use nix::sys::epoll::Epoll;
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use tracing::warn;
 
@@ -44,6 +49,8 @@ pub(super) struct Executor {
     pub(super) routes: Routes,
     /// Where a router's addresses were put last.
     placed: BTreeMap<RouterId, (InterfaceName, u32)>,
+    /// Sockets of a predecessor, by their names, until the ports are open.
+    inherited: BTreeMap<String, OwnedFd>,
 }
 
 impl Executor {
@@ -62,6 +69,7 @@ impl Executor {
             filter: Filter::default(),
             routes: Routes::default(),
             placed: BTreeMap::new(),
+            inherited: BTreeMap::new(),
         })
     }
 
@@ -177,7 +185,11 @@ impl Executor {
         if self.ports.remove(&id).is_some_and(|old| old.is_filtered()) {
             refusals.push(Event::Filter { port: id, on: false, dropped: 0 });
         }
-        let opened = OpenPort::open(spec).map_err(|error| error.to_string()).and_then(|open| {
+        let opened = match self.inherited_port(spec) {
+            Some(sockets) => OpenPort::with(spec, sockets),
+            None => OpenPort::open(spec),
+        };
+        let opened = opened.map_err(|error| error.to_string()).and_then(|open| {
             for descriptor in open.sockets.descriptors() {
                 watch(epoll, descriptor, u64::from(id.0)).map_err(|error| error.to_string())?;
             }
@@ -234,10 +246,10 @@ impl Executor {
             refusals.push(Event::AddressRefused { router, error: error.into() });
         });
         self.filter.open_up();
-        self.routes.put(&mut self.netlink, |router, placed| {
-            refusals.push(match placed {
-                Placed::Refused(error) => Event::SendFailed { router, error: error.into() },
-                Placed::Restored { route, by } => Event::RouteRestored { router, route, by },
+        self.routes.put(&mut self.netlink, |router, outcome| {
+            refusals.push(match outcome {
+                RouteOutcome::Refused(error) => Event::SendFailed { router, error: error.into() },
+                RouteOutcome::Restored { route, by } => Event::RouteRestored { router, route, by },
             });
         });
     }

@@ -60,6 +60,11 @@ impl Leases {
         self.classes.entry(lifetime).or_insert_with(|| Class::new(now, lifetime, 0, 1));
     }
 
+    /// The lifetimes in use.
+    pub(super) fn lifetimes(&self) -> Vec<Duration> {
+        self.classes.keys().copied().collect()
+    }
+
     /// When the next renewal is due.
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         self.classes.values().map(|class| class.next).min()

@@ -36,6 +36,8 @@ pub(super) enum Order {
     },
     /// The state of everything, and what was measured.
     Snapshot(oneshot::Sender<(Snapshot, Timings)>),
+    /// End the thread without resigning or releasing: a successor goes on. The answer is whether that is possible.
+    HandOver(oneshot::Sender<bool>),
     /// Leave: resign, release, and end the thread.
     Stop,
 }

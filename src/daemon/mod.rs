@@ -17,6 +17,7 @@ mod seal;
 mod service;
 mod signals;
 mod state;
+mod succession;
 mod systemd;
 mod timing;
 
@@ -24,9 +25,10 @@ use crate::checks::{Runner, Watchers};
 use crate::config::{self, Context, LoadError, Loaded, SystemHost};
 use crate::control::{self, BindError, Complaint, History, Keeper, Limits, Listener};
 use crate::engine::{CheckReport, Engine, Plan};
-use crate::hooks::{Hooks, Trouble};
+use crate::hooks::{HookPlan, Hooks, Trouble};
 use crate::ids::TrackerId;
 use crate::net::set_realtime;
+use crate::vrrp::Resumption;
 use driver::{Driver, DriverError};
 use link::{Channels, Configured, Order, Orders, channels};
 use privileges::MissingCapability;
@@ -35,6 +37,8 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread::JoinHandle;
+use succession::{Bundle, Handed, Inheritance, Left};
 use systemd::Notifier;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
@@ -67,7 +71,7 @@ enum StartError {
 #[must_use]
 pub fn run(config: &Path) -> ExitCode {
     match start(config) {
-        Ok(End::Stopped) => ExitCode::SUCCESS,
+        Ok(End::Stopped | End::HandedOver(_)) => ExitCode::SUCCESS,
         Ok(End::ProtocolThreadLost) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("{error}");
@@ -77,7 +81,10 @@ pub fn run(config: &Path) -> ExitCode {
 }
 
 fn start(path: &Path) -> Result<End, StartError> {
-    let started = clock::wall();
+    // Before anything is opened. Whatever fails from here on ends a predecessor's guardian, which resigns.
+    let left = Left::collect();
+    let program = std::env::current_exe()?;
+    let loaded_at = clock::wall();
     let Loaded { daemon, plan, hooks, warnings } = config::load(path, &Context::run(&SystemHost))?;
     eprint!("{warnings}");
     privileges::check()?;
@@ -85,11 +92,16 @@ fn start(path: &Path) -> Result<End, StartError> {
     let verbosity = log::start(daemon.log_level, daemon.log_format)?;
     let directory = state::directory(&daemon.state_directory, path);
     let (keeper, restored) = Keeper::start(&directory, &(Arc::new(|complaint| warn!("{complaint}")) as Complaint));
+    let inheritance = left.take_up().and_then(|taken| {
+        taken.inspect_err(|useless| warn!("nothing of the daemon before this one is taken over: {useless}")).ok()
+    });
+    let started = inheritance.as_ref().map_or(loaded_at, |left| left.started);
     let mut engine = Engine::new(0);
     let drains = state::restore_drains(&mut engine, restored.drains);
     let signals = signals::listen()?;
     let Channels { orders, desk, news, dropped } = channels()?;
-    let driver = Driver::new(engine, desk)?;
+    let hooks = start_hooks(hooks, inheritance.as_ref());
+    let driver = Driver::new(engine, desk, inheritance, &plan)?;
     let protocol = spawn_protocol(driver, daemon.realtime_priority)?;
     // The protocol thread keeps what it has, for the guardian that it starts.
     privileges::keep_from_children();
@@ -106,15 +118,20 @@ fn start(path: &Path) -> Result<End, StartError> {
         tokio::spawn(control::serve(listener, backend, history.clone(), Limits::default()));
         let plan = Arc::new(plan);
         let configured = take_first_plan(&orders, Arc::clone(&plan)).await;
-        let in_force =
-            InForce { path: path.to_owned(), plan, generation: configured.generation, loaded: started, refused: None };
+        let in_force = InForce {
+            path: path.to_owned(),
+            plan,
+            generation: configured.generation,
+            loaded: loaded_at,
+            refused: None,
+        };
         let trackers = service::ids(&configured.trackers);
         watchers.watch(configured.trackers);
         let service = Service {
             runner: Runner::new(report),
             watchers,
             trackers,
-            hooks: Hooks::new(hooks.clone(), hooks.fifo.clone(), Arc::new(|trouble: Trouble| warn!("{trouble}"))),
+            hooks,
             notifier: Notifier::from_environment(),
             orders,
             news,
@@ -127,24 +144,48 @@ fn start(path: &Path) -> Result<End, StartError> {
             keeper,
             drains,
             verbosity,
+            program: program.clone(),
         };
         service.notifier.ready("running");
         service.run().await
     });
     runtime.shutdown_background();
-    // It has ended, or the process is about to: what it held is released in either case.
-    let _ = protocol.join();
+    // It has ended, or the process is about to: what it held is released in either case, or handed over.
+    let handed = protocol.join().ok().flatten();
+    if let (End::HandedOver(how), Some(handed)) = (end, handed) {
+        pass_on(&Bundle::new(handed, how, started)?, how, &program)?;
+    }
     Ok(end)
 }
 
-fn spawn_protocol(driver: Driver, realtime: Option<u8>) -> io::Result<std::thread::JoinHandle<()>> {
+/// Passes everything on to a successor. Over an upgrade it returns only where that fails; a failure ends the process,
+/// and the guardian does for it what is to be done.
+fn pass_on(bundle: &Bundle, how: Resumption, program: &Path) -> io::Result<()> {
+    match how {
+        Resumption::Upgraded => Err(succession::exec(program, bundle)),
+        Resumption::Restarted => succession::store(bundle, &Notifier::from_environment()),
+    }
+}
+
+fn start_hooks(plan: HookPlan, inheritance: Option<&Inheritance>) -> Hooks {
+    let fifo = plan.fifo.clone();
+    let mut hooks = Hooks::new(plan, fifo, Arc::new(|trouble: Trouble| warn!("{trouble}")));
+    for router in inheritance.iter().flat_map(|left| &left.engine.routers) {
+        if let Some(group) = &router.group {
+            hooks.resume(group, &router.name, router.role);
+        }
+    }
+    hooks
+}
+
+fn spawn_protocol(driver: Driver, realtime: Option<u8>) -> io::Result<JoinHandle<Option<Handed>>> {
     std::thread::Builder::new().name("protocol".to_owned()).spawn(move || {
         if let Some(priority) = realtime
             && let Err(error) = set_realtime(priority)
         {
             warn!("realtime_priority is not granted ({error}): the protocol thread runs with ordinary priority");
         }
-        driver.run();
+        driver.run()
     })
 }
 

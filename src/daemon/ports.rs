@@ -52,7 +52,11 @@ pub(super) struct Filtered {
 impl OpenPort {
     /// Opens them.
     pub(super) fn open(spec: &Arc<PortSpec>) -> Result<Self, PortError> {
-        let sockets = Port::open(spec)?;
+        Self::with(spec, Port::open(spec)?)
+    }
+
+    /// Opens what is missing besides these sockets.
+    pub(super) fn with(spec: &Arc<PortSpec>, sockets: Port) -> Result<Self, PortError> {
         let frames = FrameSocket::open(spec.index).map_err(|error| PortError {
             port: spec.key.clone(),
             what: "open a packet socket for announcements",
@@ -169,17 +173,21 @@ impl OpenPort {
         }
     }
 
-    /// What this router's resignation would be, to each destination: whole datagrams, but for a signature, which has to
-    /// be of the moment that it is sent at.
+    /// What this router's resignation would be, to each destination.
     pub(super) fn resignation(&mut self, voice: &Voice, sequence: u32) -> Vec<Datagram> {
+        self.datagrams(voice, Standing::Resigning, sequence)
+    }
+
+    /// What this router's advert would be, to each destination: whole datagrams, but for a signature, which has to be of
+    /// the moment that it is sent at.
+    pub(super) fn datagrams(&mut self, voice: &Voice, standing: Standing, sequence: u32) -> Vec<Datagram> {
         let Voice { spec, source, checksum } = voice;
         self.addresses.clear();
         self.addresses.extend(spec.advertised());
         let group = [self.sockets.group()];
         let destinations = if spec.peers.is_empty() { &group[..] } else { &spec.peers };
         let datagram = |&destination: &IpAddr| {
-            let advert =
-                Advert { spec, source: *source, destination, standing: Standing::Resigning, checksum: *checksum };
+            let advert = Advert { spec, source: *source, destination, standing, checksum: *checksum };
             let mut message = Vec::new();
             advert.outgoing(&self.addresses).encode(&mut message);
             let seal = Seal::of(&spec.auth, *source);

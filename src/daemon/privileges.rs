@@ -30,6 +30,15 @@ pub(super) fn keep_from_children() {
     let _ = keep_descriptors_from_children();
 }
 
+/// Gives a program that takes this one's place what [`keep_from_children`] took from all others. Where the daemon runs as
+/// root it has them anyway.
+pub(super) fn keep_for_successor() {
+    for (capability, _) in NEEDED {
+        let _ = caps::raise(None, CapSet::Inheritable, capability);
+        let _ = caps::raise(None, CapSet::Ambient, capability);
+    }
+}
+
 /// Names the first capability that is missing.
 pub(super) fn check() -> Result<(), MissingCapability> {
     for (capability, purpose) in NEEDED {

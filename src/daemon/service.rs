@@ -7,14 +7,15 @@ use super::link::{News, Order, Orders};
 use super::log::Verbosity;
 use super::signals::Signal;
 use super::state;
+use super::succession;
 use super::systemd::Notifier;
 use crate::checks::{Runner, Watched, Watchers};
 use crate::config::{self, Context, LoadError, Loaded, SystemHost};
-use crate::control::{About, History, Keeper, ReloadOutcome, Request, SavedDrains, Status, WallClock};
+use crate::control::{About, History, Keeper, ReloadOutcome, Request, SavedDrains, Status, UpgradeOutcome, WallClock};
 use crate::engine::{Command, Plan};
 use crate::hooks::Hooks;
 use crate::ids::TrackerId;
-use crate::vrrp::{Cause, Record, Subject};
+use crate::vrrp::{Cause, Record, Resumption, Subject};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +29,12 @@ const LAST_HOOKS: Duration = Duration::from_secs(10);
 
 /// How long the disk may take for the last records.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// The same two, while a guardian stands in for a daemon that hands over.
+const MEANWHILE: Duration = Duration::from_millis(250);
+
+/// How long an answer and the last lines of the log take to leave.
+const LAST_LINES: Duration = Duration::from_millis(20);
 
 /// The configuration in force.
 pub(super) struct InForce {
@@ -77,6 +84,8 @@ pub(super) struct Service {
     pub(super) drains: SavedDrains,
     /// How much is logged.
     pub(super) verbosity: Verbosity,
+    /// The program that an upgrade runs.
+    pub(super) program: PathBuf,
 }
 
 /// How the service side came to its end.
@@ -84,6 +93,8 @@ pub(super) struct Service {
 pub(super) enum End {
     /// It was told to.
     Stopped,
+    /// A successor goes on.
+    HandedOver(Resumption),
     /// The protocol thread ended by itself, which it never should.
     ProtocolThreadLost,
 }
@@ -91,7 +102,7 @@ pub(super) enum End {
 impl Service {
     /// Runs until the protocol thread has ended.
     pub(super) async fn run(mut self) -> End {
-        let mut stopping = false;
+        let mut end = End::ProtocolThreadLost;
         loop {
             tokio::select! {
                 news = self.news.recv() => match news {
@@ -100,20 +111,71 @@ impl Service {
                 },
                 Some(signal) = self.signals.recv() => match signal {
                     Signal::Reload => self.on_hangup().await,
-                    Signal::Stop => {
-                        self.notifier.stopping();
-                        stopping = true;
-                        if self.orders.send(Order::Stop).is_err() {
-                            break;
-                        }
-                    }
+                    Signal::Stop => match self.on_stop().await {
+                        Some(how) => end = how,
+                        None => break,
+                    },
                 },
-                Some(request) = self.requests.recv() => self.on_request(request).await,
+                Some(request) = self.requests.recv() => {
+                    if let Some(how) = self.on_request(request).await {
+                        end = how;
+                    }
+                }
             }
         }
-        self.hooks.finish(LAST_HOOKS).await;
-        self.keeper.finish(LAST_WORDS);
-        if stopping { End::Stopped } else { End::ProtocolThreadLost }
+        // The guardian's time runs while a successor is on its way.
+        let (hooks, words) = match end {
+            End::HandedOver(_) => (MEANWHILE, MEANWHILE),
+            End::Stopped | End::ProtocolThreadLost => (LAST_HOOKS, LAST_WORDS),
+        };
+        self.hooks.finish(hooks).await;
+        self.keeper.finish(words);
+        end
+    }
+
+    /// Leaves for good, or to a successor where the service manager is about to start one.
+    async fn on_stop(&mut self) -> Option<End> {
+        self.notifier.stopping();
+        if succession::is_restarting().await {
+            // Those that take longer are ended, as they are by a stop.
+            self.hooks.settle(LAST_HOOKS / 2).await;
+            if self.hand_over().await {
+                return Some(End::HandedOver(Resumption::Restarted));
+            }
+        }
+        self.orders.send(Order::Stop).ok().map(|()| End::Stopped)
+    }
+
+    /// Upgrades where the program that is installed now would run.
+    async fn on_upgrade(&mut self, reply: oneshot::Sender<UpgradeOutcome>) -> Option<End> {
+        let refused = |diagnostics| UpgradeOutcome { ok: false, diagnostics };
+        let succession::Checked { ok, diagnostics } = succession::check(&self.program, &self.in_force.path).await;
+        if !ok {
+            warn!("no upgrade: {} would not run", self.program.display());
+            let _ = reply.send(refused(diagnostics));
+            return None;
+        }
+        if !self.hooks.settle(LAST_HOOKS).await {
+            let _ = reply.send(refused("notify scripts still run: try again when they have ended".to_owned()));
+            return None;
+        }
+        info!("upgrade: {} takes over", self.program.display());
+        let _ = reply.send(UpgradeOutcome { ok: true, diagnostics });
+        // The answer leaves, and the log is written.
+        tokio::time::sleep(LAST_LINES).await;
+        self.notifier.reloading(clock::monotonic());
+        if self.hand_over().await {
+            return Some(End::HandedOver(Resumption::Upgraded));
+        }
+        error!("no upgrade: there is no guardian at this moment to stand in");
+        self.notifier.ready(&format!("{} virtual routers", self.router_count()));
+        None
+    }
+
+    /// Ends the protocol thread with everything as it is; whether that was possible.
+    async fn hand_over(&self) -> bool {
+        let (reply, handed) = oneshot::channel();
+        self.orders.send(Order::HandOver(reply)).is_ok() && handed.await.unwrap_or(false)
     }
 
     fn on_news(&mut self, news: News) {
@@ -138,8 +200,9 @@ impl Service {
         self.keeper.record(entry);
     }
 
-    async fn on_request(&mut self, request: Request) {
+    async fn on_request(&mut self, request: Request) -> Option<End> {
         match request {
+            Request::Upgrade(reply) => return self.on_upgrade(reply).await,
             Request::Status(reply) => self.on_status(reply),
             Request::Command { command, reply } => self.on_command(command, reply),
             Request::LogLevel { level, reply } => {
@@ -150,6 +213,7 @@ impl Service {
                 let _ = reply.send(outcome);
             }
         }
+        None
     }
 
     fn on_status(&self, reply: oneshot::Sender<Status>) {

@@ -1,11 +1,19 @@
 //! What the service manager is told: datagrams to `NOTIFY_SOCKET` (`sd_notify(3)`), never waiting for it to read them.
 
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use std::env;
 use std::ffi::OsStr;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
+
+/// How long the manager may take to read, when it gets descriptors.
+const BARRIER_MS: u16 = 1000;
 
 /// A way to the service manager; one that nobody listens to where there is none.
 #[derive(Debug)]
@@ -38,6 +46,40 @@ impl Notifier {
     /// Alive.
     pub(super) fn watchdog(&self) {
         self.tell("WATCHDOG=1");
+    }
+
+    /// Leaves a descriptor with the manager, which passes it to the next start of this service under this name.
+    pub(super) fn store(&self, name: &str, descriptor: &OwnedFd) -> io::Result<()> {
+        self.pass(&format!("FDSTORE=1\nFDNAME={name}\nFDPOLL=0"), descriptor)
+    }
+
+    /// The descriptors of this name are of no use any more.
+    pub(super) fn forget(&self, name: &str) {
+        self.tell(&format!("FDSTOREREMOVE=1\nFDNAME={name}"));
+    }
+
+    /// Waits until the manager has read everything that was said before (`sd_notify_barrier(3)`).
+    pub(super) fn barrier(&self) -> io::Result<()> {
+        let (ours, theirs) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+        self.pass("BARRIER=1", &theirs)?;
+        drop(theirs);
+        let mut closed = [PollFd::new(ours.as_fd(), PollFlags::empty())];
+        match poll(&mut closed, BARRIER_MS)? {
+            0 => Err(io::ErrorKind::TimedOut.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says something with a descriptor. Unlike everything else this waits for the manager, within limits.
+    fn pass(&self, message: &str, descriptor: &OwnedFd) -> io::Result<()> {
+        let socket = self.socket.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        let mut writable = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
+        poll(&mut writable, BARRIER_MS)?;
+        let descriptors = [descriptor.as_raw_fd()];
+        let rights = [ControlMessage::ScmRights(&descriptors)];
+        let parts = [IoSlice::new(message.as_bytes())];
+        sendmsg::<()>(socket.as_raw_fd(), &parts, &rights, MsgFlags::MSG_NOSIGNAL, None)?;
+        Ok(())
     }
 
     fn tell(&self, message: &str) {

@@ -2,7 +2,8 @@
 //! virtual router it was for, where there is one, and otherwise (or where the RFCs say global) here.
 
 /// Counters of one interface, for what is wrong before a virtual router is known.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(default)]
 pub struct PortCounters {
     /// TTL or Hop Limit was not 255.
     pub ip_ttl_errors: u64,

@@ -105,6 +105,15 @@ impl Links {
         self.counters.get(interface).copied().unwrap_or_default()
     }
 
+    pub(super) fn all_counters(&self) -> &BTreeMap<InterfaceName, PortCounters> {
+        &self.counters
+    }
+
+    /// Counts on from where a predecessor stopped.
+    pub(super) fn restore_counters(&mut self, counters: BTreeMap<InterfaceName, PortCounters>) {
+        self.counters = counters;
+    }
+
     pub(super) fn facts(&self, interface: &InterfaceName) -> Option<&InterfaceFacts> {
         self.facts.get(interface)
     }

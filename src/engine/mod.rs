@@ -16,6 +16,7 @@ mod receive;
 mod reconfigure;
 mod report;
 mod snapshot;
+mod succession;
 mod tracker;
 mod warnings;
 
@@ -29,6 +30,7 @@ pub use snapshot::{
     AttachedStatus, GroupStatus, InterfaceStatus, MasterStatus, RouterBrief, RouterStatus, Snapshot, TrackerStatus,
     WarningStatus,
 };
+pub use succession::{Bequest, Occasion};
 
 use crate::ids::{GroupId, PortId, RouterId, TrackerId};
 use crate::time::Timestamp;

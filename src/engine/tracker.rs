@@ -5,6 +5,7 @@ use crate::ids::{GroupId, TrackerId};
 use crate::time::Timestamp;
 use crate::track::{TrackerSpec, Weight};
 use crate::vrrp::{Action, Effects};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ pub(super) struct Tracker {
     trusted: bool,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub(super) enum Health {
     /// No answer has settled yet.
     Unknown,
@@ -35,6 +36,22 @@ pub(super) enum Health {
     Failed,
     /// A number from a file.
     Value(i32),
+}
+
+/// What is known of a track when its daemon hands over.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct TrackerBequest {
+    pub(super) id: TrackerId,
+    pub(super) name: Arc<str>,
+    pub(super) kind: String,
+    health: Health,
+    since: Timestamp,
+    last_result: Arc<str>,
+    last_duration: Duration,
+    runs: u64,
+    failures: u64,
+    streak: u8,
+    trusted: bool,
 }
 
 impl Health {
@@ -70,6 +87,30 @@ impl Tracker {
             running: false,
             trusted: false,
         }
+    }
+
+    /// What it leaves to a successor.
+    pub(super) fn bequeath(&self) -> TrackerBequest {
+        TrackerBequest {
+            id: self.id,
+            name: Arc::clone(&self.spec.name),
+            kind: self.spec.check.kind().to_owned(),
+            health: self.health,
+            since: self.since,
+            last_result: Arc::clone(&self.last_result),
+            last_duration: self.last_duration,
+            runs: self.runs,
+            failures: self.failures,
+            streak: self.streak,
+            trusted: self.trusted,
+        }
+    }
+
+    /// The track of a predecessor. Its check is due at once: an outcome may have been on its way.
+    pub(super) fn resume(bequest: TrackerBequest, spec: Arc<TrackerSpec>, now: Timestamp) -> Self {
+        let TrackerBequest { id, health, since, last_result, last_duration, runs, failures, streak, trusted, .. } =
+            bequest;
+        Self { health, since, last_result, last_duration, runs, failures, streak, trusted, ..Self::new(id, spec, now) }
     }
 
     /// A reload changed its timing or thresholds; health stays, since what is looked at stays.

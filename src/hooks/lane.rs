@@ -39,6 +39,11 @@ impl Lane {
         }
     }
 
+    /// Whether a notice is carried out, or waits.
+    pub(super) fn is_busy(&self) -> bool {
+        lock(&self.queue).busy
+    }
+
     /// Waits for the worker; whether it had done everything by the deadline. Otherwise it is ended.
     pub(super) async fn finish(&mut self, deadline: Instant) -> bool {
         let Some(worker) = &mut self.worker else { return true };

@@ -8,12 +8,14 @@
 use super::message::{Message, each_message};
 use super::netlink::open_socket;
 use super::nft::Batch;
+use super::sys::duplicate;
 use crate::ids::RouterId;
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use netlink_sys::{Socket, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 
 /// Room for the answers to one batch.
 const ANSWERS: usize = 1 << 18;
@@ -101,6 +103,11 @@ impl Filter {
         // None is there, or it is another daemon's.
         let _ = self.send(batch);
         self.socket = None;
+    }
+
+    /// The socket that owns the table, where there is one: the table stays for as long as this does.
+    pub fn owner(&self) -> Option<OwnedFd> {
+        self.socket.as_ref().and_then(|socket| duplicate(socket).ok())
     }
 
     /// Removes the table, for the end.

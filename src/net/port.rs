@@ -11,7 +11,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockFilter, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The group that adverts go to over IPv4 (RFC 9568, 5.1.1.2).
 const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
@@ -67,6 +67,13 @@ impl Port {
         let vrrp = open_socket(spec, PROTOCOL_VRRP)?;
         let ah = spec.ah.then(|| open_socket(spec, PROTOCOL_AH)).transpose()?;
         Ok(Self { family: spec.key.family, index: spec.index, vrrp, ah, outbox: Outbox::default() })
+    }
+
+    /// Takes over sockets that another daemon opened for the same specification, with the packets that wait in them.
+    #[must_use]
+    pub fn adopt(spec: &PortSpec, vrrp: OwnedFd, ah: Option<OwnedFd>) -> Self {
+        let (family, index) = (spec.key.family, spec.index);
+        Self { family, index, vrrp: vrrp.into(), ah: ah.map(Into::into), outbox: Outbox::default() }
     }
 
     /// The descriptors to wait for: readable when adverts have come.

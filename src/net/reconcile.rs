@@ -86,6 +86,19 @@ impl Reconciler {
         self.pending.push((key, router));
     }
 
+    /// `router` holds `address`, as it did under another daemon that is gone; `ours`: it was put there by that one rather
+    /// than found. To be flushed, which starts its lifetime anew.
+    pub fn inherit(&mut self, router: RouterId, placement: &Placement, address: VirtualAddress, ours: bool) {
+        self.hold(router, placement, address);
+        if let Some(holding) = self.holdings.get_mut(&(placement.interface.clone(), address)) {
+            holding.presence = match (ours, placement.lifetime) {
+                (false, _) => Presence::Foreign,
+                (true, None) => Presence::Ours,
+                (true, Some(_)) => Presence::Aging,
+            };
+        }
+    }
+
     /// From now on `router` does not hold `address` on `interface`.
     pub fn release(&mut self, router: RouterId, interface: &InterfaceName, address: VirtualAddress) {
         let key = (interface.clone(), address);

@@ -27,7 +27,7 @@ enum Item {
 
 /// What became of a route or rule.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Placed {
+pub enum RouteOutcome {
     /// Somebody had removed it; it is there again.
     Restored {
         /// Which, in words.
@@ -106,7 +106,7 @@ impl Routes {
 
     /// Puts those that are not there: after addresses have come, and tells of each whether it was somebody else who had
     /// removed it, or the kernel's refusal, which is tried again after the next [`Routes::doubt`] or demand.
-    pub fn put(&mut self, netlink: &mut Netlink, mut tell: impl FnMut(RouterId, Placed)) {
+    pub fn put(&mut self, netlink: &mut Netlink, mut tell: impl FnMut(RouterId, RouteOutcome)) {
         if !std::mem::take(&mut self.due) {
             return;
         }
@@ -127,10 +127,10 @@ impl Routes {
                 }
                 match asked {
                     Ok(()) if doubted.contains(item) => {
-                        tell(router, Placed::Restored { route: item.to_string().into(), by: by.clone() });
+                        tell(router, RouteOutcome::Restored { route: item.to_string().into(), by: by.clone() });
                     }
                     Err(error) if !is_there => {
-                        tell(router, Placed::Refused(format!("cannot add the {item}: {error}{}", help(&error))));
+                        tell(router, RouteOutcome::Refused(format!("cannot add the {item}: {error}{}", help(&error))));
                     }
                     Ok(()) | Err(_) => {}
                 }

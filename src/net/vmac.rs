@@ -6,7 +6,7 @@
 //! their name only, since its physical MAC address must never stand for a virtual address (RFC 9568, 8.1.2).
 
 use super::message::LinkState;
-use super::netlink::Netlink;
+use super::netlink::{Netlink, NetlinkError};
 use super::sysctl::{Sysctl, SysctlError};
 use crate::ids::{InterfaceName, PortKey, RouterKey};
 use crate::units::{Family, Vrid};
@@ -150,6 +150,22 @@ impl Vmacs {
         unused.next().is_some()
     }
 
+    /// Takes over the macvlans of a daemon that is gone and that this one succeeds; [`Vmacs::fit`] removes those that are
+    /// of no use. For the start.
+    pub fn adopt(&mut self, netlink: &mut Netlink) -> Result<(), NetlinkError> {
+        let links = netlink.links()?;
+        let parent = |index| links.iter().find(|link| link.index == index);
+        for link in &links {
+            let (Some((made_on, family, vrid)), Some(macvlan)) = (link.made_for(), &link.macvlan) else { continue };
+            let Some(parent) = parent(made_on) else { continue };
+            let key = RouterKey { interface: parent.name.clone(), family, vrid };
+            let device = Device { name: link.name.clone(), index: link.index, parent: parent.index, up: true };
+            self.parents.entry(parent.name.clone()).or_insert_with(|| before(&macvlan.alias));
+            self.devices.insert(key, device);
+        }
+        Ok(())
+    }
+
     /// Removes everything, for the end.
     pub fn close(&mut self, netlink: &mut Netlink) {
         for device in std::mem::take(&mut self.devices).into_values() {
@@ -205,7 +221,7 @@ pub fn sweep(netlink: &mut Netlink) -> io::Result<usize> {
     }
     let links = netlink.links().map_err(io::Error::other)?;
     for link in &left {
-        let (Some(index), Some(macvlan)) = (link.made_for(), &link.macvlan) else { continue };
+        let (Some((index, ..)), Some(macvlan)) = (link.made_for(), &link.macvlan) else { continue };
         if let Some(parent) = links.iter().find(|link| link.index == index) {
             restore(&parent.name, before(&macvlan.alias));
         }
@@ -287,9 +303,10 @@ impl LinkState {
         self.made_for().is_some()
     }
 
-    /// For a macvlan of ours, the index of the interface that it was made on. The kernel tells another one where that is
-    /// a macvlan itself: the one below both, which may be in another network namespace.
-    fn made_for(&self) -> Option<u32> {
+    /// For a macvlan of ours, the index of the interface that it was made on, and the virtual router that it was made
+    /// for. The kernel tells another interface where that is a macvlan itself: the one below both, which may be in another
+    /// network namespace.
+    fn made_for(&self) -> Option<(u32, Family, Vrid)> {
         let [0x00, 0x00, 0x5e, 0x00, block, vrid] = self.macvlan.as_ref()?.mac else { return None };
         let family = match block {
             1 => Family::Ipv4,
@@ -298,8 +315,9 @@ impl LinkState {
         };
         let vrid = Vrid::new(vrid)?;
         let (_, index) = self.name.as_str().rsplit_once(['.', 'x'])?;
-        let readings = [index.parse(), u32::from_str_radix(index, 16)];
-        readings.into_iter().flatten().find(|&index| device_name(index, family, vrid) == self.name)
+        let mut readings = [index.parse(), u32::from_str_radix(index, 16)].into_iter().flatten();
+        let parent = readings.find(|&index| device_name(index, family, vrid) == self.name)?;
+        Some((parent, family, vrid))
     }
 }
 
@@ -347,8 +365,8 @@ mod tests {
         };
         let mac = vrid(51).mac(Family::Ipv4);
         assert!(link("vrrp4.51.2", mac, 2).is_ours());
-        assert_eq!(link("vrrp4.51.2", mac, 9).made_for(), Some(2), "on another macvlan");
-        assert_eq!(link("v4.51xffffffff", mac, 9).made_for(), Some(u32::MAX));
+        assert_eq!(link("vrrp4.51.2", mac, 9).made_for(), Some((2, Family::Ipv4, vrid(51))), "on another macvlan");
+        assert_eq!(link("v4.51xffffffff", mac, 9).made_for(), Some((u32::MAX, Family::Ipv4, vrid(51))));
         assert!(!link("vrrp4.51.02", mac, 2).is_ours(), "not as we write it");
         assert!(!link("vrrp.51", mac, 2).is_ours(), "keepalived's");
         assert!(!link("vrrp4.51.2", vrid(51).mac(Family::Ipv6), 2).is_ours());

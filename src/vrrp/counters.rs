@@ -1,7 +1,8 @@
 //! Counters of one virtual router, named after RFC 8347 and RFC 6527. A discarded packet is counted exactly once.
 
 /// Counters of one virtual router.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(default)]
 pub struct RouterCounters {
     /// Times it became Master.
     pub active_transitions: u64,

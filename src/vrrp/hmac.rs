@@ -69,7 +69,7 @@ pub fn apart(stamp: u32, wall: u32) -> u32 {
 }
 
 /// The highest sequence of each peer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
 pub(super) struct Marks(BTreeMap<IpAddr, u64>);
 
 impl Marks {

@@ -11,6 +11,7 @@ mod record;
 mod route;
 mod router;
 mod spec;
+mod succession;
 mod verdict;
 
 pub use action::{Action, Expected, Origin, PortSpec};
@@ -19,8 +20,9 @@ pub use effects::Effects;
 pub use election::SPLIT_BRAIN;
 pub use hmac::{HmacAuth, HmacKey, HmacMode, apart};
 pub use interference::Removed;
-pub use record::{Cause, Evidence, Record, Role, Seq, Subject, Why};
+pub use record::{Cause, Evidence, Record, Resumption, Role, Seq, Subject, Why};
 pub use route::{VirtualRoute, VirtualRule};
 pub use router::{Heard, Router};
 pub use spec::{AhFlavour, Announcing, Auth, ChecksumChoice, MacMode, Preempt, RouterSpec, Secret};
+pub use succession::RouterBequest;
 pub use verdict::{Fitness, Promotion, Unfit, Verdict};

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub type Seq = u64;
 
 /// The state operators see.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Role {
     /// Not started: before the startup delay is over, or not yet told of its interface.
@@ -40,7 +40,7 @@ impl Role {
 }
 
 /// Why a router changed its state.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// It is ready to stand in the election.
@@ -224,6 +224,15 @@ pub enum Cause {
         /// For how long both were Master, as far as this side knows.
         lasted: Duration,
     },
+    /// A daemon went on where another one left off: no router changed its state.
+    Resumed {
+        /// What it was for.
+        how: Resumption,
+        /// The version of the other one.
+        from: Arc<str>,
+        /// For how long the guardian stood in.
+        gap: Duration,
+    },
     /// An operator drained or undrained a router.
     Drain {
         /// Drained from now on.
@@ -235,8 +244,29 @@ pub enum Cause {
     },
 }
 
+/// Why one daemon took the place of another.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resumption {
+    /// `vrrpctl upgrade`: the same process runs another program.
+    Upgraded,
+    /// The service manager restarted the service.
+    Restarted,
+}
+
+impl Resumption {
+    /// The name in the history.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Upgraded => "upgraded",
+            Self::Restarted => "restarted",
+        }
+    }
+}
+
 /// What a router saw that made it change its state.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
 pub struct Evidence {
     /// Who was heard last, or now.
     pub heard_from: Option<IpAddr>,

@@ -21,6 +21,7 @@ use crate::time::Timestamp;
 use crate::units::{Interval, Priority};
 use crate::wire::trailer::Trailer;
 use crate::wire::{ChecksumForm, Standing};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +53,7 @@ pub struct Router {
     pub counters: RouterCounters,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub(super) enum State {
     Unfit,
     Listening {
@@ -76,7 +77,7 @@ pub(super) enum State {
 }
 
 /// How long a listening router waits before it claims.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub(super) enum Wait {
     /// `Active_Down_Interval`.
     Down,
@@ -89,7 +90,7 @@ pub(super) enum Wait {
 }
 
 /// What was last heard of another Master.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub struct Heard {
     /// From where.
     pub from: IpAddr,
@@ -100,7 +101,7 @@ pub struct Heard {
 }
 
 /// Another Master of lower standing that a Master hears.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub(super) struct Rival {
     pub(super) from: IpAddr,
     pub(super) since: Timestamp,

@@ -89,7 +89,7 @@ pub enum Preempt {
 }
 
 /// Which MAC address adverts and announcements carry.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
 pub enum MacMode {
     /// The interface's own.
     #[default]

@@ -1,7 +1,7 @@
 //! What a router concludes from its own evidence, and what bears on it from outside.
 
 use crate::units::Priority;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub enum Verdict {
 }
 
 /// Whether, and as what, a router may stand in the election.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub enum Fitness {
     /// It may not.
     Unfit(Unfit),
@@ -35,7 +35,7 @@ pub enum Fitness {
 }
 
 /// Whether a router that is fit may become Master.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub enum Promotion {
     /// It may.
     Allowed,
@@ -46,7 +46,7 @@ pub enum Promotion {
 }
 
 /// Why a router may not stand in the election.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case", tag = "why")]
 pub enum Unfit {
     /// The daemon is starting, or the router is new.

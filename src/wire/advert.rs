@@ -52,7 +52,7 @@ impl Standing {
 }
 
 /// What an IPv4 VRRPv3 checksum covers.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
 pub enum ChecksumForm {
     /// The message alone (RFC 9568, 5.2.8).
     #[default]

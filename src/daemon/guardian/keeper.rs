@@ -1,6 +1,8 @@
 //! The daemon's side: it starts the guardian, keeps it current, and starts another when it is gone.
 
 use super::ARGUMENT;
+use super::caretaker::Speech;
+use super::predecessor::Predecessor;
 use super::pulse;
 use super::will::{Datagram, Held, Message, Will};
 use crate::ids::RouterId;
@@ -8,6 +10,8 @@ use crate::time::Timestamp;
 use crate::units::VirtualAddress;
 use crate::vrrp::RouterSpec;
 use crate::wire::ChecksumForm;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -26,6 +30,8 @@ pub(in crate::daemon) struct Keeper {
     guardian: Option<Guardian>,
     tried: Option<Timestamp>,
     estates: BTreeMap<RouterId, Estate>,
+    /// The guardian of a daemon that this one succeeds, with what goes on, until it has been told.
+    predecessor: Option<(Predecessor, Option<Vec<RouterId>>)>,
     changed: BTreeSet<RouterId>,
 }
 
@@ -146,10 +152,35 @@ impl Keeper {
                 self.tell(&will);
             }
         }
+        self.tend_predecessor();
         let speaking = || self.estates.values().any(|estate| estate.will.pace.is_some());
         if let Some(guardian) = self.guardian.as_ref().filter(|_| speaking()) {
             pulse::beat(&guardian.pulse, now);
         }
+    }
+
+    /// How a Master speaks, by what it said last.
+    pub(in crate::daemon) fn voice(&self, router: RouterId) -> Option<&Voice> {
+        self.estates.get(&router)?.voice.as_ref()
+    }
+
+    /// This daemon succeeds another one, and goes on with these routers: once the guardian of its own knows of them, the
+    /// other one's is relieved.
+    pub(in crate::daemon) fn succeed(&mut self, predecessor: Predecessor, kept: Vec<RouterId>) {
+        self.predecessor = Some((predecessor, Some(kept)));
+    }
+
+    /// Hands the guardian over to a successor of this daemon: it stands in with these speeches until then. Returns this
+    /// end of the socket, and who is at the other; `None` where there is no guardian that could.
+    pub(in crate::daemon) fn hand_over(&mut self, speeches: Vec<Speech>) -> Option<(OwnedFd, u32)> {
+        let guardian = self.guardian.as_ref()?;
+        let mut messages = speeches.into_iter().map(Message::Speech).chain([Message::HandingOver]);
+        // It reads as fast as this is written; one that does not is of no use.
+        if messages.any(|message| send_patiently(&guardian.socket, &message.encode()).is_err()) {
+            self.lose();
+        }
+        let Guardian { socket, process, .. } = self.guardian.take()?;
+        Some((socket, process.id()))
     }
 
     /// Everything is released: the guardian may go.
@@ -160,12 +191,37 @@ impl Keeper {
         }
     }
 
+    fn tend_predecessor(&mut self) {
+        let Some((predecessor, kept)) = &mut self.predecessor else { return };
+        if let Some(kept) = kept.take() {
+            predecessor.relieve(kept.into_iter());
+        } else if predecessor.is_gone() {
+            self.predecessor = None;
+        }
+    }
+
     fn tell(&mut self, message: &Message) {
         let Some(guardian) = &self.guardian else { return };
         if send(guardian.socket.as_raw_fd(), &message.encode(), MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)
             .is_err()
         {
             self.lose();
+        }
+    }
+}
+
+/// Waits a moment where the other side is behind.
+fn send_patiently(socket: &OwnedFd, message: &[u8]) -> nix::Result<()> {
+    const PATIENCE_MS: u16 = 200;
+    loop {
+        match send(socket.as_raw_fd(), message, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
+            Err(Errno::EAGAIN) => {
+                let mut descriptors = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
+                if poll(&mut descriptors, PATIENCE_MS)? == 0 {
+                    return Err(Errno::EAGAIN);
+                }
+            }
+            done => return done.map(drop),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::clock;
 use super::super::seal::Stamps;
+use super::caretaker::{Caretaker, Speech};
 use super::pulse;
 use super::will::{Message, Will};
 use crate::net::{
@@ -9,9 +10,10 @@ use crate::net::{
 };
 use crate::time::Timestamp;
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{MsgFlags, recv};
+use nix::sys::time::TimeSpec;
 use nix::unistd::{Pid, getppid};
 use std::collections::BTreeMap;
 use std::io;
@@ -37,9 +39,21 @@ pub fn run() -> ExitCode {
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT, signal_hook::consts::SIGHUP] {
         let _ = signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)));
     }
-    let mut guardian = Guardian { daemon: getppid(), wills: BTreeMap::new(), heard: clock::now() };
+    let mut guardian = Guardian {
+        daemon: getppid(),
+        wills: BTreeMap::new(),
+        heard: clock::now(),
+        speeches: Vec::new(),
+        caretaker: None,
+        farewell: Farewell::default(),
+        stamps: Stamps::default(),
+    };
     match guardian.wait() {
         End::Goodbye => ExitCode::SUCCESS,
+        End::Relieved => {
+            guardian.act();
+            ExitCode::SUCCESS
+        }
         End::Dead => {
             guardian.execute();
             ExitCode::FAILURE
@@ -51,11 +65,19 @@ struct Guardian {
     daemon: Pid,
     wills: BTreeMap<u32, Will>,
     heard: Timestamp,
+    /// What Masters go on to say, as a daemon that hands over puts it down.
+    speeches: Vec<Speech>,
+    /// While it stands in.
+    caretaker: Option<Caretaker>,
+    farewell: Farewell,
+    stamps: Stamps,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum End {
     Goodbye,
+    /// A successor has taken over, all but the wills that are left.
+    Relieved,
     Dead,
 }
 
@@ -66,23 +88,30 @@ impl Guardian {
         loop {
             let timeout = self.timeout();
             let mut descriptors = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
-            let ready = poll(&mut descriptors, timeout.map_or(PollTimeout::NONE, rounded_up));
+            let ready = ppoll(&mut descriptors, timeout.map(TimeSpec::from_duration), None);
             let now = clock::now();
-            match ready {
-                Ok(0) if timeout.is_some_and(|_| self.is_overdue(now)) => return End::Dead,
-                Ok(0) | Err(_) => {}
-                Ok(_) => {
-                    if let Some(end) = self.receive(stdin.as_raw_fd(), &mut buffer) {
-                        return end;
-                    }
-                    self.heard = now;
+            if ready.is_ok_and(|ready| ready > 0) {
+                if let Some(end) = self.receive(stdin.as_raw_fd(), &mut buffer) {
+                    return end;
                 }
+                self.heard = now;
+            }
+            if let Some(caretaker) = &mut self.caretaker {
+                if caretaker.is_over(now) {
+                    return End::Dead;
+                }
+                caretaker.speak(now, &mut self.farewell, &mut self.stamps);
+            } else if ready == Ok(0) && timeout.is_some() && self.is_overdue(now) {
+                return End::Dead;
             }
         }
     }
 
     /// How long until silence means that the daemon hangs; `None` while it is Master of nothing and need not speak.
     fn timeout(&mut self) -> Option<Duration> {
+        if let Some(caretaker) = &self.caretaker {
+            return Some(caretaker.next_deadline() - clock::now());
+        }
         self.heard = self.heard.max(pulse::last(io::stdout()));
         let deadline = self.heard + self.patience()?;
         Some(deadline - clock::now())
@@ -110,16 +139,11 @@ impl Guardian {
         loop {
             match recv(socket, buffer, MsgFlags::MSG_DONTWAIT) {
                 Ok(0) => return Some(End::Dead),
-                Ok(length) => match Message::decode(&buffer[..length]) {
-                    Some(Message::Goodbye) => return Some(End::Goodbye),
-                    Some(Message::Will(will)) => {
-                        self.wills.insert(will.router, will);
+                Ok(length) => {
+                    if let Some(end) = Message::decode(&buffer[..length]).and_then(|message| self.take(message)) {
+                        return Some(end);
                     }
-                    Some(Message::Revoked { router }) => {
-                        self.wills.remove(&router);
-                    }
-                    None => {}
-                },
+                }
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => return None,
                 Err(_) => return Some(End::Dead),
@@ -127,18 +151,45 @@ impl Guardian {
         }
     }
 
+    fn take(&mut self, message: Message) -> Option<End> {
+        match message {
+            Message::Goodbye => return Some(End::Goodbye),
+            Message::Will(will) => {
+                self.wills.insert(will.router, will);
+            }
+            Message::Revoked { router } => {
+                self.wills.remove(&router);
+            }
+            Message::Speech(speech) => self.speeches.push(speech),
+            Message::HandingOver => {
+                self.caretaker = Some(Caretaker::new(std::mem::take(&mut self.speeches), clock::now()));
+            }
+            Message::Relieved { kept } => {
+                self.wills.retain(|router, _| !kept.contains(router));
+                return Some(End::Relieved);
+            }
+        }
+        None
+    }
+
     /// Nothing here may stop the next step: whatever fails, the rest is still worth doing.
     fn execute(&mut self) {
         if getppid() == self.daemon {
             let _ = kill(self.daemon, Signal::SIGKILL);
         }
-        let mut farewell = Farewell::default();
-        let mut stamps = Stamps::default();
+        self.act();
+        if let Ok(mut netlink) = Netlink::open() {
+            // The packet filter has gone with its owner, the daemon.
+            let _ = sweep_macvlans(&mut netlink);
+            sweep_held_sources();
+            let _ = sweep_routes(&mut netlink);
+        }
+    }
+
+    /// Resigns and releases for what is in the wills.
+    fn act(&mut self) {
         for datagram in self.wills.values_mut().flat_map(|will| &mut will.resignations) {
-            if let Some((message, seal)) = &datagram.signature {
-                seal.sign_reserved(&mut stamps, *message, &mut datagram.octets);
-            }
-            let _ = farewell.send(datagram.interface, datagram.destination, &datagram.octets);
+            let _ = datagram.send(&mut self.farewell, &mut self.stamps);
         }
         let held = self.wills.values().flat_map(|will| &will.addresses);
         let changes: Vec<AddressChange> = held
@@ -151,15 +202,6 @@ impl Guardian {
             .collect();
         if let Ok(mut netlink) = Netlink::open() {
             let _ = netlink.change_addresses(&changes, &mut |_, _| {});
-            // The packet filter has gone with its owner, the daemon.
-            let _ = sweep_macvlans(&mut netlink);
-            sweep_held_sources();
-            let _ = sweep_routes(&mut netlink);
         }
     }
-}
-
-fn rounded_up(wait: Duration) -> PollTimeout {
-    let millis = wait.as_micros().div_ceil(1000);
-    PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
 }

@@ -1,8 +1,11 @@
 //! What is to be done for a daemon that cannot do it any more.
 
-use crate::daemon::seal::Seal;
+use super::caretaker::Speech;
+use crate::daemon::seal::{Seal, Stamps};
+use crate::net::Farewell;
 use crate::units::VirtualAddress;
 use serde::{Deserialize, Serialize};
+use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -15,6 +18,15 @@ pub(super) enum Message {
     Revoked {
         /// Which.
         router: u32,
+    },
+    /// What a Master of a daemon that hands over goes on to say.
+    Speech(Speech),
+    /// The daemon hands over: whoever speaks through its end of the socket next is its successor. Stand in until then.
+    HandingOver,
+    /// The successor has taken over these routers. Do for the others what is in their wills, and go.
+    Relieved {
+        /// Which.
+        kept: Vec<u32>,
     },
     /// The daemon has done everything itself: go.
     Goodbye,
@@ -44,6 +56,16 @@ pub(in crate::daemon) struct Datagram {
     pub(in crate::daemon) octets: Vec<u8>,
     /// Where its message begins, and what signs that when it is sent: its time stamp has to be near the peer's clock.
     pub(in crate::daemon) signature: Option<(usize, Seal)>,
+}
+
+impl Datagram {
+    /// Sends it, signed as of this moment where it is to be signed.
+    pub(super) fn send(&mut self, farewell: &mut Farewell, stamps: &mut Stamps) -> io::Result<()> {
+        if let Some((message, seal)) = &self.signature {
+            seal.sign_reserved(stamps, *message, &mut self.octets);
+        }
+        farewell.send(self.interface, self.destination, &self.octets)
+    }
 }
 
 /// An address on an interface.
@@ -82,6 +104,7 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Timestamp;
 
     #[test]
     fn messages_arrive_as_they_were_sent() {
@@ -96,7 +119,20 @@ mod tests {
             }],
             addresses: vec![Held { interface: 2, ip: IpAddr::from([192, 0, 2, 10]), prefix: 24 }],
         };
-        for message in [Message::Will(will), Message::Revoked { router: 7 }, Message::Goodbye] {
+        let speech = Speech {
+            router: 7,
+            pace: Duration::from_millis(100),
+            last: Timestamp::from_origin(Duration::from_secs(9)),
+            adverts: vec![will.resignations.clone()],
+        };
+        for message in [
+            Message::Will(will),
+            Message::Revoked { router: 7 },
+            Message::Speech(speech),
+            Message::HandingOver,
+            Message::Relieved { kept: vec![7] },
+            Message::Goodbye,
+        ] {
             assert_eq!(Message::decode(&message.encode()), Some(message));
         }
         assert_eq!(Message::decode(b"{"), None);

@@ -9,7 +9,7 @@ pub(super) use receive::{Slot, receive_batch};
 pub(super) use send::{Destination, send_batch};
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 /// Messages that one system call receives or sends.
@@ -90,6 +90,22 @@ pub fn keep_descriptors_from_children() -> io::Result<()> {
     // SAFETY: the call takes three numbers and touches no memory of ours; a descriptor's flags are all it changes.
     let result = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Takes possession of a descriptor that this process was started with; an error where there is none of this number.
+/// Programs that this one starts do not get it. To be called once for each, before anything else is opened: a number
+/// that is in use by then is somebody else's.
+pub fn take_descriptor(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes two numbers and touches no memory of ours.
+    done(unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    // SAFETY: the descriptor is open, as the call has shown, and by the demand above nobody in this process owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Another descriptor of the same open socket.
+pub(super) fn duplicate(socket: &impl AsRawFd) -> io::Result<OwnedFd> {
+    // SAFETY: the socket is borrowed, and so stays open, for as long as this does.
+    unsafe { BorrowedFd::borrow_raw(socket.as_raw_fd()) }.try_clone_to_owned()
 }
 
 fn done(result: libc::c_int) -> io::Result<()> {
