@@ -18,6 +18,7 @@ mod signals;
 mod state;
 mod systemd;
 mod timing;
+mod witnesses;
 
 use crate::checks::{Runner, Watchers};
 use crate::config::{self, Context, LoadError, Loaded, SystemHost};

@@ -21,6 +21,7 @@ mod routes;
 mod sys;
 mod sysctl;
 mod vmac;
+mod witness;
 
 pub use farewell::Farewell;
 pub use filter::{Filter, FilterError};
@@ -35,3 +36,4 @@ pub use routes::{Routes, sweep as sweep_routes};
 pub use sys::{BATCH, ReceiveBuffers, keep_descriptors_from_children, set_realtime};
 pub use sysctl::SysctlError;
 pub use vmac::{Device, VmacError, Vmacs, sweep as sweep_macvlans};
+pub use witness::Witness;
