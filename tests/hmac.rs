@@ -120,7 +120,7 @@ impl Bench {
         bench.engine.reconfigure(&plan(auth), Vec::new(), bench.now, &mut actions);
         let IpAddr::V4(ipv4) = own() else { unreachable!() };
         let addresses = Arc::new([VirtualAddress::host(own())]);
-        let facts = InterfaceFacts { index: 2, up: true, ipv4: Some(ipv4), ipv6: None, addresses };
+        let facts = InterfaceFacts { index: 2, up: true, mac: None, ipv4: Some(ipv4), ipv6: None, addresses };
         let interface = Event::Interface { name: eth0(), facts: Some(facts) };
         bench.engine.handle(interface, bench.now, &mut actions);
         let port = actions.iter().find_map(|action| match action {

@@ -611,6 +611,7 @@ fn the_first_look_tells_the_facts() {
         let expected = InterfaceFacts {
             index: index(),
             up: true,
+            mac: facts.mac,
             ipv4: Some(A4),
             ipv6: Some("fe80::a".parse().expect("v6")),
             addresses: ["192.0.2.1/24", "fe80::a/64"].map(virtual_address).into(),

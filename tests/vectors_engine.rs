@@ -33,6 +33,7 @@ impl Bench {
         let facts = InterfaceFacts {
             index: 2,
             up: true,
+            mac: None,
             ipv4: if let IpAddr::V4(ip) = profile.source { Some(ip) } else { None },
             ipv6: if let IpAddr::V6(ip) = profile.source { Some(ip) } else { None },
             addresses: Arc::new([VirtualAddress::host(profile.source)]),

@@ -113,7 +113,7 @@ async fn answer(mut requests: mpsc::Receiver<Request>, history: &History) {
 fn facts() -> InterfaceFacts {
     let ip = Ipv4Addr::new(192, 0, 2, 1);
     let addresses = [VirtualAddress { ip: ip.into(), prefix: 24 }].into();
-    InterfaceFacts { index: 2, up: true, ipv4: Some(ip), ipv6: None, addresses }
+    InterfaceFacts { index: 2, up: true, ipv4: Some(ip), ipv6: None, mac: None, addresses }
 }
 
 fn clock() -> WallClock {

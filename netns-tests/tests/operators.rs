@@ -120,3 +120,55 @@ fn a_peer_with_the_same_priority_and_other_addresses_is_a_warning_while_it_lasts
     let words = succeeds(backup, &["explain", "web"]);
     assert!(words.contains("Warnings in force:\n  address_list_errors from 192.168.100."), "{words}");
 }
+
+/// A host that has our address and sends no adverts: nothing but ARP and neighbour advertisements tell.
+#[test]
+fn a_stranger_with_our_address_is_named_and_the_previous_master_is_none() {
+    let duo = Duo::default();
+    let [first, second] = [1, 2].map(|number| duo.lab.host(number));
+    let with_v6 = |host: &Host, priority| {
+        text(host, priority).replacen(
+            "interface = \"eth0\"",
+            "interface = \"eth0\"\nexcluded_addresses = [\"2001:db8:100::10/64\"]",
+            1,
+        )
+    };
+    let one = Daemon::start_with(Implementation::Vrrpd, first, &with_v6(first, 100));
+    let two = Daemon::start_with(Implementation::Vrrpd, second, &with_v6(second, 99));
+    duo.wait_until_master(1, &RouterConfig::web(100));
+    let warnings = |daemon: &Daemon| daemon.router("web")["warnings"].as_array().unwrap().clone();
+    let stranger = duo.lab.client();
+    let claims = |mac: [u8; 6]| {
+        let mut frames = [Vec::new(), Vec::new()];
+        let v6 = "2001:db8:100::10".parse().unwrap();
+        vrrpd::wire::arp::append_gratuitous(mac, [192, 168, 100, 10].into(), &mut frames[0]);
+        vrrpd::wire::ndp::append_unsolicited(mac, v6, v6, &mut frames[1]);
+        frames.iter().for_each(|frame| stranger.inject(frame));
+    };
+
+    // The takeover and back, with all of both Masters' announcements, is no claim.
+    succeeds(&one, &["drain", "web"]);
+    duo.wait_until_master(2, &RouterConfig::web(99));
+    succeeds(&one, &["undrain", "web"]);
+    duo.wait_until_master(1, &RouterConfig::web(100));
+    sleep(Duration::from_secs(6));
+    assert_eq!([warnings(&one), warnings(&two)], [vec![], vec![]]);
+
+    claims([2, 0, 0, 0, 0, 0x66]);
+    sleep(Duration::from_millis(1500));
+    let mut told: Vec<(Value, Value)> =
+        warnings(&one).iter().map(|warning| (warning["name"].clone(), warning["from"].clone())).collect();
+    told.sort_by_key(|(_, from)| from.to_string());
+    let claimed = |address: &str| (Value::from("address_claimed"), Value::from(address));
+    assert_eq!(told, [claimed("192.168.100.10"), claimed("2001:db8:100::10")]);
+    assert_eq!(warnings(&two), Vec::<Value>::new(), "a Backup sees Masters announce");
+    for (command, words) in [
+        (&["status"][..], "WARNING address_claimed from 192.168.100.10"),
+        (&["explain", "web"], "with MAC address 02:00:00:00:00:66: traffic goes astray. Look for that MAC address"),
+        (&["events"], "web: warning: address_claimed (192.168.100.10): another host answers for this address"),
+    ] {
+        let said = succeeds(&one, command);
+        assert!(said.contains(words), "vrrpctl {command:?}: {said}");
+    }
+    assert!(one.process().log().contains("address_claimed"), "{}", one.process().log());
+}

@@ -258,8 +258,20 @@ impl Driver {
         if self.inheritance.is_none() {
             self.executor.drop_inherited();
         }
+        self.hear_claims(now);
         self.tend_guardian(now);
         self.feed_watchdog(now);
+    }
+
+    /// After everything that is urgent.
+    fn hear_claims(&mut self, now: Timestamp) {
+        let Self { engine, executor, actions, .. } = self;
+        executor.witnesses.look(now, |interface, address, mac| {
+            engine.handle(Event::Claim { interface: interface.clone(), address, mac }, now, actions);
+        });
+        if !self.actions.is_empty() {
+            self.execute(None);
+        }
     }
 
     fn tend_guardian(&mut self, now: Timestamp) {

@@ -11,6 +11,7 @@ use super::guardian::{Keeper, Voice};
 use super::leases::{self, Leases};
 use super::ports::{Filtered, OpenPort};
 use super::timing::{Due, Stopwatch};
+use super::witnesses::Witnesses;
 use crate::control::Timings;
 use crate::engine::Event;
 use crate::ids::{InterfaceName, PortId, PortKey, RouterId};
@@ -47,6 +48,8 @@ pub(super) struct Executor {
     filter: Filter,
     /// What is held besides addresses.
     pub(super) routes: Routes,
+    /// Hear who else claims what is held.
+    pub(super) witnesses: Witnesses,
     /// Where a router's addresses were put last.
     placed: BTreeMap<RouterId, (InterfaceName, u32)>,
     /// Sockets of a predecessor, by their names, until the ports are open.
@@ -68,6 +71,7 @@ impl Executor {
             lowering: false,
             filter: Filter::default(),
             routes: Routes::default(),
+            witnesses: Witnesses::default(),
             placed: BTreeMap::new(),
             inherited: BTreeMap::new(),
         })
@@ -224,6 +228,9 @@ impl Executor {
                 Action::Hold { router, spec, addresses } => match self.placement(spec) {
                     Ok(Some(placement)) => {
                         self.hold(*router, &placement, spec.accept, addresses);
+                        if let Some(index) = self.index_of(&spec.key.port()) {
+                            self.witnesses.hold(*router, &spec.key.interface, index, addresses);
+                        }
                         self.routes.hold(*router, spec);
                     }
                     Ok(None) => {}
@@ -268,6 +275,7 @@ impl Executor {
     }
 
     fn release(&mut self, router: RouterId, spec: &RouterSpec, addresses: &[VirtualAddress]) {
+        self.witnesses.release(router, addresses);
         let interface = self.placed.get(&router).map_or(&spec.key.interface, |(interface, _)| interface);
         for &address in addresses {
             self.reconciler.release(router, interface, address);

@@ -20,6 +20,7 @@ mod state;
 mod succession;
 mod systemd;
 mod timing;
+mod witnesses;
 
 use crate::checks::{Runner, Watchers};
 use crate::config::{self, Context, LoadError, Loaded, SystemHost};

@@ -3,7 +3,8 @@
 use crate::ids::{InterfaceName, PortId, RouterId, TrackerId};
 use crate::units::VirtualAddress;
 use crate::wire::Packet;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use pnet_base::MacAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +51,15 @@ pub enum Event<'a> {
         route: Arc<str>,
         /// Who removed it, where the kernel tells.
         by: Option<Arc<str>>,
+    },
+    /// Somebody says, in ARP or neighbour discovery, where an address is.
+    Claim {
+        /// On which interface it was heard.
+        interface: InterfaceName,
+        /// The address.
+        address: IpAddr,
+        /// The MAC address that it is said to be at.
+        mac: MacAddr,
     },
     /// A port could not be opened.
     PortRefused {
@@ -117,6 +127,8 @@ pub struct InterfaceFacts {
     pub index: u32,
     /// Administratively up and with a carrier.
     pub up: bool,
+    /// Its MAC address, where it has one.
+    pub mac: Option<MacAddr>,
     /// The primary IPv4 address: the first one that is not a virtual address of ours.
     pub ipv4: Option<Ipv4Addr>,
     /// The link-local IPv6 address that is not a virtual address of ours.

@@ -63,9 +63,8 @@ impl Engine {
         let is = self.links.facts(name).map(|facts| facts.up);
         if was != is && self.uses_interface(name) {
             let detail = match is {
-                None => "gone",
-                Some(false) => "down",
-                Some(true) => "up",
+                None => "it is gone",
+                Some(_) => "",
             };
             let subject = Subject::Interface { name: Arc::from(name.as_str()) };
             out.record(subject, Cause::Interface { up: is == Some(true), detail: detail.into() });

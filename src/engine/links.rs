@@ -5,6 +5,7 @@ use super::event::InterfaceFacts;
 use crate::ids::{InterfaceName, PortId, PortKey, RouterId};
 use crate::units::{Family, Version, Vrid};
 use crate::vrrp::{Action, Auth, Effects, Expected, MacMode, Origin, PortSpec, RouterSpec, Unfit};
+use pnet_base::MacAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -116,6 +117,11 @@ impl Links {
 
     pub(super) fn facts(&self, interface: &InterfaceName) -> Option<&InterfaceFacts> {
         self.facts.get(interface)
+    }
+
+    /// Whether an interface of this host has that MAC address.
+    pub(super) fn has_mac(&self, mac: MacAddr) -> bool {
+        self.facts.values().any(|facts| facts.mac == Some(mac))
     }
 
     /// Returns whether anything is different from before.

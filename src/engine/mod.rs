@@ -4,6 +4,7 @@
 //! A router gives a verdict; its group takes the minimum of its members' and settles: when all of them claim, all
 //! become Master, otherwise every Master among them gives way. A router alone is a group of one.
 
+mod claim;
 mod counters;
 mod deadlines;
 mod drain;
@@ -118,6 +119,7 @@ impl Engine {
             Event::RouteRestored { router, route, by } => {
                 engine.on_removal(router, out, |router, out| router.on_route_restored(route, by, out));
             }
+            Event::Claim { interface, address, mac } => engine.on_claim(&interface, address, mac, out),
             Event::PortRefused { port, error } => engine.on_port_refused(port, &error, out),
             Event::AddressRefused { router, error } => engine.on_router_trouble(router, &error, out),
             Event::SendFailed { router, error } => engine.on_send_failed(router, &error, out),

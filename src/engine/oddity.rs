@@ -1,7 +1,9 @@
-//! What can be wrong or odd about an advert for a virtual router of ours: one variant each, which is also the counter
-//! and the name of the warning.
+//! What can be wrong or odd about an advert for a virtual router of ours, or about who claims its addresses: one variant
+//! each, which is also the counter and the name of the warning.
 
 use crate::vrrp::RouterCounters;
+use pnet_base::MacAddr;
+use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(super) enum Oddity {
@@ -59,6 +61,12 @@ pub(super) enum Oddity {
     OwnerConflict,
     #[error("it has the same priority: addresses decide who is Master; set different priorities")]
     EqualPriority,
+    #[error(
+        "another host answers for this address, with MAC address {mac}: traffic goes astray. Look for that MAC address in \
+         the switches, and remove the address there; if it is a peer, its adverts do not arrive here: look at the network \
+         and at firewalls"
+    )]
+    AddressClaimed { mac: MacAddr },
 }
 
 impl Oddity {
@@ -80,13 +88,23 @@ impl Oddity {
             Self::AddressListDiffers | Self::AddressListRefused => "address_list_errors",
             Self::OwnerConflict => "owner_conflicts",
             Self::EqualPriority => "equal_priority",
+            Self::AddressClaimed { .. } => "address_claimed",
+        }
+    }
+
+    /// How far apart its signs are at most while it lasts, where adverts are `interval` apart. ARP is repeated when caches
+    /// grow old: within a minute or so.
+    pub(super) fn spacing(self, interval: Duration) -> Duration {
+        match self {
+            Self::AddressClaimed { .. } => Duration::from_mins(1),
+            _ => interval,
         }
     }
 
     /// Where it is counted; a version other than the router's counts at the interface.
     pub(super) fn counter(self, counters: &mut RouterCounters) -> Option<&mut u64> {
         match self {
-            Self::Version { .. } | Self::EqualPriority => None,
+            Self::Version { .. } | Self::EqualPriority | Self::AddressClaimed { .. } => None,
             Self::Own => Some(&mut counters.self_received),
             Self::Source => Some(&mut counters.source_address_errors),
             Self::Destination => Some(&mut counters.destination_errors),

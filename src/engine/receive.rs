@@ -157,11 +157,11 @@ impl Engine {
         self.note(port, id, oddity, from, out);
     }
 
-    fn note(&mut self, port: PortId, id: RouterId, oddity: Oddity, from: IpAddr, out: &mut Effects<'_>) {
+    pub(super) fn note(&mut self, port: PortId, id: RouterId, oddity: Oddity, from: IpAddr, out: &mut Effects<'_>) {
         bump(oddity.counter(&mut self.slot_mut(id).router.counters));
         if oddity != Oddity::Own {
             let interval = self.slot(id).router.spec().interval.duration();
-            self.warnings.note(id, oddity, from, interval, out.now());
+            self.warnings.note(id, oddity, from, oddity.spacing(interval), out.now());
         }
         if oddity != Oddity::Own && self.warnings.permits(port, Some(id), oddity.name(), from, out.now()) {
             let subject = self.subject_of(port, Some(id));

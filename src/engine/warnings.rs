@@ -16,7 +16,7 @@ const QUIET: Duration = Duration::from_mins(1);
 /// How many warnings are remembered. A flood from ever new sources reaches this and is then silent, but counted.
 const REMEMBERED: usize = 256;
 
-/// How long a warning stays in force after what it is about was last seen, unless adverts are rarer than that.
+/// How long a warning stays in force after what it is about was last seen, unless its signs are rarer than that.
 const IN_FORCE: Duration = Duration::from_secs(10);
 
 type Key = (PortId, Option<RouterId>, &'static str, IpAddr);
@@ -67,8 +67,8 @@ impl Warnings {
         true
     }
 
-    /// Something odd was seen, now. `interval` is how far apart the adverts of this router are.
-    pub(super) fn note(&mut self, router: RouterId, oddity: Oddity, from: IpAddr, interval: Duration, now: Timestamp) {
+    /// Something odd was seen, now. `spacing` is how far apart its signs are while it lasts.
+    pub(super) fn note(&mut self, router: RouterId, oddity: Oddity, from: IpAddr, spacing: Duration, now: Timestamp) {
         let key = (router, oddity.name(), from);
         if self.seen.len() >= REMEMBERED && !self.seen.contains_key(&key) {
             self.seen.retain(|_, seen| !seen.is_over(now));
@@ -76,7 +76,7 @@ impl Warnings {
                 return;
             }
         }
-        let lasts = IN_FORCE.max(interval * 3);
+        let lasts = IN_FORCE.max(spacing * 3);
         let seen = self.seen.entry(key).or_insert(Seen { since: now, last: now, lasts, oddity });
         if seen.is_over(now) {
             seen.since = now;

@@ -18,7 +18,7 @@ impl FrameSocket {
     pub fn open(index: u32) -> io::Result<Self> {
         // Protocol 0 from the start: not even a frame that arrives before the bind is queued.
         let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking(), None)?;
-        sys::bind_packet_socket(socket.as_fd(), index)?;
+        sys::bind_packet_socket(socket.as_fd(), index, 0)?;
         Ok(Self { socket, outbox: Outbox::default() })
     }
 

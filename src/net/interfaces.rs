@@ -4,6 +4,7 @@ use super::message::{KernelAddress, LinkState};
 use crate::engine::InterfaceFacts;
 use crate::ids::InterfaceName;
 use crate::units::VirtualAddress;
+use pnet_base::MacAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -18,6 +19,7 @@ pub(super) struct Interfaces {
 struct Link {
     name: InterfaceName,
     up: bool,
+    mac: Option<MacAddr>,
     /// A macvlan of ours, of which nothing is told.
     ours: bool,
     enabled: bool,
@@ -35,9 +37,9 @@ impl Interfaces {
             if link.name != state.name {
                 self.touched.insert(std::mem::replace(&mut link.name, state.name));
             }
-            (link.up, link.ours, link.enabled) = (state.up, ours, enabled);
+            (link.up, link.mac, link.ours, link.enabled) = (state.up, state.mac, ours, enabled);
         } else {
-            let link = Link { name: state.name, up: state.up, ours, enabled, addresses: Vec::new() };
+            let link = Link { name: state.name, up: state.up, mac: state.mac, ours, enabled, addresses: Vec::new() };
             self.links.insert(state.index, link);
         }
     }
@@ -117,6 +119,7 @@ impl Link {
         InterfaceFacts {
             index,
             up: self.up,
+            mac: self.mac,
             ipv4: foreign().filter(|known| !known.secondary).find_map(|known| match known.address.ip {
                 IpAddr::V4(ip) => Some(ip),
                 IpAddr::V6(_) => None,
@@ -139,7 +142,7 @@ mod tests {
     }
 
     fn link(index: u32, text: &str, up: bool) -> LinkState {
-        LinkState { index, name: name(text), up, macvlan: None }
+        LinkState { index, name: name(text), up, mac: None, macvlan: None }
     }
 
     fn address(index: u32, ip: &str) -> KernelAddress {

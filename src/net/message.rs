@@ -15,6 +15,7 @@ use netlink_packet_route::address::{
 use netlink_packet_route::link::{LinkFlags, LinkHeader, LinkMessageBuffer};
 use netlink_packet_route::route::{RouteMessage, RouteMessageBuffer, RouteProtocol};
 use netlink_packet_route::rule::{RuleAttribute, RuleMessage, RuleMessageBuffer};
+use pnet_base::MacAddr;
 use std::io;
 use std::net::IpAddr;
 
@@ -37,6 +38,8 @@ pub struct LinkState {
     pub name: InterfaceName,
     /// Administratively up, with a carrier, and operational.
     pub up: bool,
+    /// Its MAC address, where it has one.
+    pub mac: Option<MacAddr>,
     /// What is to know where it is a macvlan.
     pub macvlan: Option<Macvlan>,
 }
@@ -164,7 +167,13 @@ fn link(payload: &[u8]) -> Option<LinkState> {
         }
         _ => None,
     };
-    Some(LinkState { index: header.index, name: link.name?, up: header.flags.contains(working), macvlan })
+    Some(LinkState {
+        index: header.index,
+        name: link.name?,
+        up: header.flags.contains(working),
+        mac: link.mac.map(MacAddr::from),
+        macvlan,
+    })
 }
 
 #[derive(Default)]

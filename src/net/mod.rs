@@ -25,6 +25,7 @@ mod sieve;
 mod sys;
 mod sysctl;
 mod vmac;
+mod witness;
 
 pub use farewell::Farewell;
 pub use filter::{Filter, FilterError};
@@ -41,3 +42,4 @@ pub use sieve::{SAMPLE, Sieve};
 pub use sys::{BATCH, ReceiveBuffers, keep_descriptors_from_children, set_realtime, take_descriptor};
 pub use sysctl::SysctlError;
 pub use vmac::{Device, VmacError, Vmacs, sweep as sweep_macvlans};
+pub use witness::Witness;

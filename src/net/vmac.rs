@@ -361,6 +361,7 @@ mod tests {
             index: 9,
             name: InterfaceName::new(name).expect("a legal name"),
             up: true,
+            mac: Some(mac.into()),
             macvlan: Some(Macvlan { mac, parent, enabled: true, alias: String::new() }),
         };
         let mac = vrid(51).mac(Family::Ipv4);

@@ -101,6 +101,7 @@ impl Interface {
         self.present.then(|| InterfaceFacts {
             index: self.index,
             up: self.up,
+            mac: None,
             ipv4: Some(self.ipv4),
             ipv6: Some(self.ipv6),
             addresses: [

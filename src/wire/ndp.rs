@@ -5,6 +5,8 @@ use super::checksum::Checksum;
 use super::ethernet::{self, EtherType};
 use super::grow;
 use super::ip::Ipv6Header;
+use super::reader::Reader;
+use pnet_base::MacAddr;
 use pnet_packet::icmpv6::Icmpv6Types;
 use pnet_packet::icmpv6::ndp::{MutableNeighborAdvertPacket, NdpOptionTypes, NeighborAdvertFlags};
 use std::net::{IpAddr, Ipv6Addr};
@@ -45,6 +47,36 @@ fn fill(message: &mut [u8], mac: [u8; 6], address: Ipv6Addr, checksum: u16) {
     link_layer.copy_from_slice(&mac);
 }
 
+/// Where which address is, by a neighbour advertisement in an IPv6 packet, from the IP header on (RFC 4861, 4.4 and 7.1.2).
+/// `None` for any other packet, and for one that does not name a link-layer address.
+#[must_use]
+pub fn advertised(packet: &[u8]) -> Option<(MacAddr, Ipv6Addr)> {
+    let mut reader = Reader::new(packet);
+    let [version, _, _, _] = reader.array()?;
+    let length = u16::from_be_bytes(reader.array()?);
+    let next_and_limit: [u8; 2] = reader.array()?;
+    let (source, destination) = (Ipv6Addr::from(reader.array::<16>()?), Ipv6Addr::from(reader.array::<16>()?));
+    let message = reader.take(length.into())?;
+    let valid = Checksum::pseudo_ipv6(source, destination, PROTOCOL_ICMPV6, message.len()).with(message).holds();
+    if version >> 4 != 6 || next_and_limit != [PROTOCOL_ICMPV6, 255] || !valid {
+        return None;
+    }
+    let mut reader = Reader::new(message);
+    let [kind, code, _, _] = reader.array()?;
+    let _flags: [u8; 4] = reader.array()?;
+    let address = Ipv6Addr::from(reader.array::<16>()?);
+    if (kind, code) != (Icmpv6Types::NeighborAdvert.0, 0) {
+        return None;
+    }
+    loop {
+        let [option, words] = reader.array()?;
+        let content = reader.take(usize::from(words).checked_mul(8)?.checked_sub(2)?)?;
+        if option == NdpOptionTypes::TargetLLAddr.0 {
+            return Some((<[u8; 6]>::try_from(content).ok()?.into(), address));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +110,22 @@ mod tests {
         append_unsolicited(MAC, SOURCE, ADDRESS, &mut out);
         let message = Icmpv6Packet::new(&out[54..]).unwrap();
         assert_eq!(message.get_checksum(), checksum(&message, &SOURCE, &ALL_NODES));
+    }
+
+    #[test]
+    fn what_is_advertised_is_read_and_nothing_else_taken_for_it() {
+        let mut frame = Vec::new();
+        append_unsolicited(MAC, SOURCE, ADDRESS, &mut frame);
+        let packet = &frame[ethernet::HEADER..];
+        assert_eq!(advertised(packet), Some((MacAddr::from(MAC), ADDRESS)));
+        for length in 0..packet.len() {
+            assert_eq!(advertised(&packet[..length]), None, "cut to {length} octets");
+        }
+        // All but the traffic class and the flow label, which are anybody's.
+        for bit in (0..4).chain(32..packet.len() * 8) {
+            let mut other = packet.to_vec();
+            other[bit / 8] ^= 0x80 >> (bit % 8);
+            assert_eq!(advertised(&other), None, "bit {bit}");
+        }
     }
 }

@@ -53,10 +53,11 @@ pub(super) fn bind_to_interface(socket: BorrowedFd<'_>, index: u32) -> io::Resul
     done(result)
 }
 
-/// Binds a packet socket to an interface with protocol 0: it sends there and receives nothing.
-pub(super) fn bind_packet_socket(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
+/// Binds a packet socket to an interface, to receive what has this Ethernet type; with 0 it receives nothing.
+pub(super) fn bind_packet_socket(socket: BorrowedFd<'_>, index: u32, ethertype: u16) -> io::Result<()> {
     let mut address = PACKET_ADDRESS;
     address.sll_family = family(libc::AF_PACKET);
+    address.sll_protocol = ethertype.to_be();
     address.sll_ifindex = libc::c_int::try_from(index).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     // SAFETY: the address is a complete `sockaddr_ll` that lives over the call, and its length is stated.
     let result =
