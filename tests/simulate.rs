@@ -262,14 +262,14 @@ fn a_sync_group_moves_as_a_whole() {
    3.609s  a  gateway6: BACKUP -> MASTER: no Master was heard
    3.609s  a  gateway4: BACKUP -> MASTER: no Master was heard
    5.000s     == fail uplink on a
-   5.000s  a  interface eth1: down: down
+   5.000s  a  interface eth1: down
    5.000s  a  track uplink: failing: down
    5.000s  a  gateway6: MASTER -> FAULT: the required track uplink fails
    5.000s  a  gateway4: MASTER -> FAULT: the required track uplink fails
    5.613s  b  gateway6: BACKUP -> MASTER: a resigned (priority 0)
    5.613s  b  gateway4: BACKUP -> MASTER: a resigned (priority 0)
    8.000s     == heal uplink on a
-   8.000s  a  interface eth1: up: up
+   8.000s  a  interface eth1: up
    8.000s  a  track uplink: healthy: up
    8.000s  a  gateway6: FAULT -> BACKUP: it is ready to stand in the election
    8.000s  a  gateway4: FAULT -> BACKUP: it is ready to stand in the election

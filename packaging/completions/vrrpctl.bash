@@ -49,6 +49,9 @@ _vrrpctl() {
             vrrpctl,undrain)
                 cmd="vrrpctl__subcmd__undrain"
                 ;;
+            vrrpctl,upgrade)
+                cmd="vrrpctl__subcmd__upgrade"
+                ;;
             vrrpctl,watch)
                 cmd="vrrpctl__subcmd__watch"
                 ;;
@@ -85,6 +88,9 @@ _vrrpctl() {
             vrrpctl__subcmd__help,undrain)
                 cmd="vrrpctl__subcmd__help__subcmd__undrain"
                 ;;
+            vrrpctl__subcmd__help,upgrade)
+                cmd="vrrpctl__subcmd__help__subcmd__upgrade"
+                ;;
             vrrpctl__subcmd__help,watch)
                 cmd="vrrpctl__subcmd__help__subcmd__watch"
                 ;;
@@ -95,7 +101,7 @@ _vrrpctl() {
 
     case "${cmd}" in
         vrrpctl)
-            opts="-h -V --socket --help --version status events explain drain undrain watch reload import-keepalived simulate log-level generate help"
+            opts="-h -V --socket --help --version status events explain drain undrain watch reload upgrade import-keepalived simulate log-level generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -193,7 +199,7 @@ _vrrpctl() {
             return 0
             ;;
         vrrpctl__subcmd__help)
-            opts="status events explain drain undrain watch reload import-keepalived simulate log-level generate help"
+            opts="status events explain drain undrain watch reload upgrade import-keepalived simulate log-level generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -360,6 +366,20 @@ _vrrpctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        vrrpctl__subcmd__help__subcmd__upgrade)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         vrrpctl__subcmd__help__subcmd__watch)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -489,6 +509,24 @@ _vrrpctl() {
             return 0
             ;;
         vrrpctl__subcmd__undrain)
+            opts="-h --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        vrrpctl__subcmd__upgrade)
             opts="-h --socket --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
