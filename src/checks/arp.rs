@@ -41,7 +41,11 @@ async fn ask(target: IpAddr, interface: &InterfaceName) -> Result<String, ArpFai
     let asker = Asker::on(interface).map_err(failed)?.ok_or_else(|| ArpFailure::NoInterface(interface.clone()))?;
     let refused = |source| ArpFailure::Socket { interface: interface.clone(), source };
     let socket = open(&asker.link).map_err(refused)?;
-    socket.send(&asker.request(target)).await.map_err(failed)?;
+    match socket.send(&asker.request(target)).await {
+        // A link that loses its carrier drops what is sent: as good as lost on the way.
+        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
+        sent => drop(sent.map_err(failed)?),
+    }
     let mut frame = [0; 128];
     loop {
         let length = socket.recv(&mut frame).await.map_err(failed)?;
