@@ -21,6 +21,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// However short the intervals, a daemon is not taken for dead before this: on a busy host it is only waiting its turn.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The part of the patience in which one beat is enough.
+const BEAT: u32 = 16;
+
 /// A guardian that dies at once is not started again more often than this.
 const RESTART: Duration = Duration::from_secs(1);
 
@@ -33,6 +39,9 @@ pub(in crate::daemon) struct Keeper {
     /// The guardian of a daemon that this one succeeds, with what goes on, until it has been told.
     predecessor: Option<(Predecessor, Option<Vec<RouterId>>)>,
     changed: BTreeSet<RouterId>,
+    /// How long the daemon may be silent; `None` while it is Master of nothing and need not speak.
+    patience: Option<Duration>,
+    beaten: Timestamp,
 }
 
 struct Guardian {
@@ -73,6 +82,7 @@ impl Keeper {
         self.tried = Some(now);
         self.guardian = Guardian::start().ok();
         self.changed.extend(self.estates.keys());
+        self.beaten = Timestamp::ZERO;
         self.guardian.is_some()
     }
 
@@ -142,6 +152,23 @@ impl Keeper {
 
     /// Tells the guardian what changed and, while there is a Master, that the daemon lives.
     pub(in crate::daemon) fn report(&mut self, now: Timestamp) {
+        if !self.changed.is_empty() {
+            self.tell_changes();
+            let pace = self.estates.values().filter_map(|estate| estate.will.pace).min();
+            self.patience = pace.map(|pace| (pace * 3).max(PATIENCE));
+            self.beaten = Timestamp::ZERO;
+        }
+        self.tend_predecessor();
+        let Some(guardian) = &self.guardian else { return };
+        match self.patience {
+            Some(patience) if now - self.beaten >= patience / BEAT => pulse::beat(&guardian.pulse, now, patience),
+            None if self.beaten == Timestamp::ZERO => pulse::rest(&guardian.pulse),
+            Some(_) | None => return,
+        }
+        self.beaten = now;
+    }
+
+    fn tell_changes(&mut self) {
         for router in std::mem::take(&mut self.changed) {
             let Some(estate) = self.estates.get(&router) else { continue };
             if estate.will.is_empty() {
@@ -151,11 +178,6 @@ impl Keeper {
                 let will = Message::Will(estate.will.clone());
                 self.tell(&will);
             }
-        }
-        self.tend_predecessor();
-        let speaking = || self.estates.values().any(|estate| estate.will.pace.is_some());
-        if let Some(guardian) = self.guardian.as_ref().filter(|_| speaking()) {
-            pulse::beat(&guardian.pulse, now);
         }
     }
 

@@ -4,9 +4,9 @@
 //! does no more than that.
 //!
 //! It is this same program, started anew before anything else, with one end of a socket pair as its standard input and
-//! a page of memory as its standard output. Through the socket the daemon says what would have to be done (`will`);
-//! the end of the socket says that it is dead. In the page it notes when it was last alive (`pulse`), which costs
-//! neither side a wake: the guardian looks when three intervals would be over.
+//! a timer as its standard output. Through the socket the daemon says what would have to be done (`will`); the end of the
+//! socket says that it is dead. The timer would fire three intervals after the daemon last set it (`pulse`), so one that
+//! is well never wakes the guardian.
 
 mod caretaker;
 mod keeper;

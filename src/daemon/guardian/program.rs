@@ -3,12 +3,11 @@
 use super::super::clock;
 use super::super::seal::Stamps;
 use super::caretaker::{Caretaker, Speech};
-use super::pulse;
+use super::pulse::{self, Pulse};
 use super::will::{Message, Will};
 use crate::net::{
     AddressChange, AddressKernel, Change, Farewell, Netlink, sweep_held_sources, sweep_macvlans, sweep_routes,
 };
-use crate::time::Timestamp;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::{Signal, kill};
@@ -23,8 +22,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-/// However short the intervals, a daemon is not taken for dead before this: on a busy host it is only waiting its turn.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// What a daemon gets that was starved along with its guardian.
+const GRACE: Duration = Duration::from_millis(300);
 
 /// The longest message: 255 IPv6 addresses and their advert.
 const MESSAGE: usize = 256 << 10;
@@ -42,7 +41,6 @@ pub fn run() -> ExitCode {
     let mut guardian = Guardian {
         daemon: getppid(),
         wills: BTreeMap::new(),
-        heard: clock::now(),
         speeches: Vec::new(),
         caretaker: None,
         farewell: Farewell::default(),
@@ -64,7 +62,6 @@ pub fn run() -> ExitCode {
 struct Guardian {
     daemon: Pid,
     wills: BTreeMap<u32, Will>,
-    heard: Timestamp,
     /// What Masters go on to say, as a daemon that hands over puts it down.
     speeches: Vec<Speech>,
     /// While it stands in.
@@ -83,56 +80,38 @@ enum End {
 
 impl Guardian {
     fn wait(&mut self) -> End {
-        let stdin = io::stdin();
+        let (stdin, timer) = (io::stdin(), io::stdout());
         let mut buffer = vec![0; MESSAGE];
         loop {
-            let timeout = self.timeout();
-            let mut descriptors = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
-            let ready = ppoll(&mut descriptors, timeout.map(TimeSpec::from_duration), None);
-            let now = clock::now();
-            if ready.is_ok_and(|ready| ready > 0) {
-                if let Some(end) = self.receive(stdin.as_raw_fd(), &mut buffer) {
-                    return end;
-                }
-                self.heard = now;
+            let timeout = self.caretaker.as_ref().map(|caretaker| caretaker.next_deadline() - clock::now());
+            // A daemon that hands over has no pulse to feel.
+            let sources = if self.caretaker.is_some() { 1 } else { 2 };
+            let mut descriptors =
+                [PollFd::new(stdin.as_fd(), PollFlags::POLLIN), PollFd::new(timer.as_fd(), PollFlags::POLLIN)];
+            let ready = ppoll(&mut descriptors[..sources], timeout.map(TimeSpec::from_duration), None);
+            if ready.is_err() {
+                continue;
+            }
+            if descriptors[0].any() == Some(true)
+                && let Some(end) = self.receive(stdin.as_raw_fd(), &mut buffer)
+            {
+                return end;
             }
             if let Some(caretaker) = &mut self.caretaker {
+                let now = clock::now();
                 if caretaker.is_over(now) {
                     return End::Dead;
                 }
                 caretaker.speak(now, &mut self.farewell, &mut self.stamps);
-            } else if ready == Ok(0) && timeout.is_some() && self.is_overdue(now) {
-                return End::Dead;
+            } else {
+                match pulse::take(&timer) {
+                    Pulse::Beating => {}
+                    Pulse::Stopped => return End::Dead,
+                    // The daemon gets its time again.
+                    Pulse::Starved => pulse::beat(&timer, clock::now(), GRACE),
+                }
             }
         }
-    }
-
-    /// How long until silence means that the daemon hangs; `None` while it is Master of nothing and need not speak.
-    fn timeout(&mut self) -> Option<Duration> {
-        if let Some(caretaker) = &self.caretaker {
-            return Some(caretaker.next_deadline() - clock::now());
-        }
-        self.heard = self.heard.max(pulse::last(io::stdout()));
-        let deadline = self.heard + self.patience()?;
-        Some(deadline - clock::now())
-    }
-
-    fn patience(&self) -> Option<Duration> {
-        let pace = self.wills.values().filter_map(|will| will.pace).min()?;
-        Some((pace * 3).max(PATIENCE))
-    }
-
-    /// Whether the silence is the daemon's. Where this process itself woke far too late, the host was starved and the
-    /// daemon gets its time again.
-    fn is_overdue(&mut self, now: Timestamp) -> bool {
-        let Some(patience) = self.patience() else { return false };
-        self.heard = self.heard.max(pulse::last(io::stdout()));
-        let silence = now - self.heard;
-        if silence > patience + PATIENCE {
-            self.heard = now;
-            return false;
-        }
-        silence >= patience
     }
 
     fn receive(&mut self, socket: i32, buffer: &mut [u8]) -> Option<End> {
