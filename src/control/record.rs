@@ -345,7 +345,7 @@ mod tests {
                 json!({"event": "interface", "up": false, "detail": "it is gone"}),
             ),
             (
-                Cause::AddressRestored { address: address("192.0.2.10", 24) },
+                Cause::Restored { removed: Removed::Address(address("192.0.2.10", 24)), by: None },
                 json!({"event": "address_restored", "address": "192.0.2.10/24"}),
             ),
             (Cause::Refused { error: "no".into() }, json!({"event": "refused", "error": "no"})),

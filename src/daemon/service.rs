@@ -12,7 +12,7 @@ use super::systemd::Notifier;
 use crate::checks::{Runner, Watched, Watchers};
 use crate::config::{self, Context, LoadError, Loaded, SystemHost};
 use crate::control::{About, History, Keeper, ReloadOutcome, Request, SavedDrains, Status, UpgradeOutcome, WallClock};
-use crate::engine::{Command, Occasion, Plan};
+use crate::engine::{Command, Plan, Provenance};
 use crate::hooks::Hooks;
 use crate::ids::TrackerId;
 use crate::vrrp::{Cause, Record, Resumption, Subject};
@@ -293,17 +293,17 @@ impl Service {
         };
         let changes = changes::describe(&self.in_force.plan.diff(&loaded.plan));
         let diagnostics = loaded.warnings.to_string();
-        let occasion = Occasion { by: Some(Arc::clone(by)), changes: changes.clone() };
-        if !dry_run && self.take_over(loaded, occasion).await.is_err() {
+        let provenance = Provenance { by: Some(Arc::clone(by)), changes: changes.clone() };
+        if !dry_run && self.take_over(loaded, provenance).await.is_err() {
             return ReloadOutcome { diagnostics: "the daemon is stopping".to_owned(), ..Default::default() };
         }
         ReloadOutcome { ok: true, diagnostics, changes }
     }
 
-    async fn take_over(&mut self, loaded: Loaded, occasion: Occasion) -> Result<(), ()> {
+    async fn take_over(&mut self, loaded: Loaded, provenance: Provenance) -> Result<(), ()> {
         let plan = Arc::new(loaded.plan);
         let (reply, configured) = oneshot::channel();
-        let order = Order::Reconfigure { plan: Arc::clone(&plan), occasion, reply };
+        let order = Order::Reconfigure { plan: Arc::clone(&plan), provenance, reply };
         self.orders.send(order).map_err(|_| ())?;
         let configured = configured.await.map_err(|_| ())?;
         self.in_force.generation = configured.generation;

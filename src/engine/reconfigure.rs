@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// How a plan came to be taken over.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Occasion {
+pub struct Provenance {
     /// Who asked for it; nobody at the start.
     pub by: Option<Arc<str>>,
     /// What is different, in words; nothing at the start.
@@ -20,8 +20,8 @@ pub struct Occasion {
 }
 
 impl Engine {
-    /// Takes over `plan`. `occasion` says for the history who asked and what is different.
-    pub fn reconfigure(&mut self, plan: &Plan, occasion: Occasion, now: Timestamp, actions: &mut Vec<Action>) {
+    /// Takes over `plan`. `provenance` says for the history who asked and what is different.
+    pub fn reconfigure(&mut self, plan: &Plan, provenance: Provenance, now: Timestamp, actions: &mut Vec<Action>) {
         self.with_effects(now, actions, |engine, out| {
             if engine.generation == 0 && !plan.startup_delay.is_zero() {
                 engine.phase = Phase::Delayed { until: out.now() + plan.startup_delay };
@@ -29,7 +29,7 @@ impl Engine {
             }
             engine.generation += 1;
             let generation = engine.generation;
-            let Occasion { by, changes } = occasion;
+            let Provenance { by, changes } = provenance;
             out.record(Subject::Daemon, Cause::Configured { generation, by, changes: changes.into() });
             engine.take_over(plan, out);
         });

@@ -42,7 +42,7 @@ struct Draft {
     nopreempt: Option<Place>,
     preempt_delay: Option<(Duration, Place)>,
     accept: Option<bool>,
-    vmac: bool,
+    mac: Option<&'static str>,
     track_interface: bool,
     native_ipv6: bool,
     strict: bool,
@@ -145,7 +145,7 @@ impl Draft {
             nopreempt: None,
             preempt_delay: None,
             accept: None,
-            vmac: false,
+            mac: None,
             track_interface: true,
             native_ipv6: false,
             strict: globals.strict,
@@ -174,7 +174,7 @@ impl Draft {
             "accept" => self.accept = Some(true),
             "no_accept" => self.accept = Some(false),
             "use_vmac" => {
-                self.vmac = true;
+                self.mac = Some("virtual");
                 if statement.words.len() > 1 {
                     notes.unmapped(
                         place,
@@ -277,8 +277,8 @@ impl Draft {
     }
 
     fn write_mac_and_accept(&self, priority: u8, table: &mut Table) {
-        if self.vmac {
-            table.set("mac", "virtual");
+        if let Some(mac) = self.mac {
+            table.set("mac", mac);
         }
         // The owner answers in any case (RFC 9568, 6.1).
         let accept = self.accept.unwrap_or(!self.strict) || priority == 255;
