@@ -82,9 +82,9 @@ impl Bench {
         let text = configuration(&socket, options.routers, Change::None, 0);
         let daemon = Daemon::start_with(Implementation::Vrrpd, host, &text);
         daemon.wait_for_state("watched", "MASTER");
+        // The many are Master after 3.6 s, and their announcements are over after another 4.
+        sleep(Duration::from_secs(12));
         daemon.wait_for_state("r1", "MASTER");
-        // The announcements after the takeover are over then.
-        sleep(Duration::from_secs(7));
         Self { daemon, capture, socket, _lab: lab }
     }
 
