@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 use vrrpd::config::{self, Context};
-use vrrpd::engine::{Engine, Event, InterfaceFacts};
+use vrrpd::engine::{Engine, Event, InterfaceFacts, Provenance};
 use vrrpd::ids::InterfaceName;
 use vrrpd::time::Timestamp;
 use vrrpd::vrrp::{Action, Cause};
@@ -48,7 +48,7 @@ impl Host {
     fn new() -> Self {
         let plan = config::load_text(Path::new("test.toml"), CONFIG, &Context::portable()).unwrap().plan;
         let mut host = Self { engine: Engine::new(0), actions: Vec::new() };
-        host.engine.reconfigure(&plan, Vec::new(), at(0), &mut host.actions);
+        host.engine.reconfigure(&plan, Provenance::default(), at(0), &mut host.actions);
         for (interface, mac, last) in [("eth0", ETH0, 1), ("eth1", ETH1, 2)] {
             let facts = InterfaceFacts {
                 index: last,

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
-use vrrpd::engine::{Candidacy, Command, Drain, Engine, Event, GroupPlan, InterfaceFacts, Plan};
+use vrrpd::engine::{Candidacy, Command, Drain, Engine, Event, GroupPlan, InterfaceFacts, Plan, Provenance};
 use vrrpd::ids::{InterfaceName, RouterKey};
 use vrrpd::time::Timestamp;
 use vrrpd::units::{Family, Interval, Priority, Version, VirtualAddress, Vrid};
@@ -60,7 +60,7 @@ fn link_up(engine: &mut Engine, out: &mut Vec<Action>) {
 fn started(priority: u8) -> Engine {
     let mut engine = Engine::new(0);
     let mut out = Vec::new();
-    engine.reconfigure(&plan(priority), Vec::new(), at(1), &mut out);
+    engine.reconfigure(&plan(priority), Provenance::default(), at(1), &mut out);
     link_up(&mut engine, &mut out);
     engine
 }
@@ -116,7 +116,7 @@ fn a_restored_drain_is_in_force_before_anything_else_happens() {
     engine.restore_drain("r1".into(), restored.clone());
     engine.restore_drain("gone".into(), restored.clone());
     let mut out = Vec::new();
-    engine.reconfigure(&plan(255), Vec::new(), at(1), &mut out);
+    engine.reconfigure(&plan(255), Provenance::default(), at(1), &mut out);
     link_up(&mut engine, &mut out);
     let r1 = engine.snapshot(at(1)).routers.remove(0);
     assert_eq!((r1.role, r1.drain), (Role::Backup, Some(restored)));

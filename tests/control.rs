@@ -363,7 +363,7 @@ impl Played {
                 Request::Command { command, reply } => {
                     let _ = reply.send(self.obey(command));
                 }
-                Request::LogLevel { level, reply } => {
+                Request::LogLevel { level, reply, .. } => {
                     let _ = reply.send(Ok(level));
                 }
                 Request::Upgrade(reply) => {

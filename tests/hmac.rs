@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use vrrpd::engine::{Candidacy, Engine, Event, GroupPlan, InterfaceFacts, Plan, RouterStatus};
+use vrrpd::engine::{Candidacy, Engine, Event, GroupPlan, InterfaceFacts, Plan, Provenance, RouterStatus};
 use vrrpd::ids::{InterfaceName, PortId, RouterKey};
 use vrrpd::time::Timestamp;
 use vrrpd::units::{Family, Interval, Priority, Version, VirtualAddress, Vrid};
@@ -117,7 +117,7 @@ impl Bench {
         let mut bench = Self { engine: Engine::new(0), port: PortId(0), now: Timestamp::ZERO };
         bench.engine.set_wall_origin(Duration::from_secs(WALL));
         let mut actions = Vec::new();
-        bench.engine.reconfigure(&plan(auth), Vec::new(), bench.now, &mut actions);
+        bench.engine.reconfigure(&plan(auth), Provenance::default(), bench.now, &mut actions);
         let IpAddr::V4(ipv4) = own() else { unreachable!() };
         let addresses = Arc::new([VirtualAddress::host(own())]);
         let facts = InterfaceFacts { index: 2, up: true, mac: None, ipv4: Some(ipv4), ipv6: None, addresses };
@@ -209,7 +209,7 @@ fn what_came_before_is_refused_and_stays_so_after_a_reload() {
     assert_eq!(bench.receive(&second), BELIEVED);
     assert_eq!(bench.receive(&second), REPLAYED);
     assert_eq!(bench.receive(&first), REPLAYED);
-    bench.engine.reconfigure(&plan(hmac(HmacMode::Permissive)), Vec::new(), bench.now, &mut Vec::new());
+    bench.engine.reconfigure(&plan(hmac(HmacMode::Permissive)), Provenance::default(), bench.now, &mut Vec::new());
     assert_eq!(bench.receive(&second), REPLAYED);
     assert_eq!(bench.receive(&advert(Some((1, &OLD, 2)))), BELIEVED);
 }
@@ -230,7 +230,7 @@ fn keys_are_changed_without_a_gap() {
     let mut bench = Bench::new(hmac(HmacMode::Enforce));
     let steps = [(1, &OLD[..], BELIEVED), (2, &NEW[..], BELIEVED)];
     let reload = |bench: &mut Bench, auth| {
-        bench.engine.reconfigure(&plan(auth), Vec::new(), bench.now, &mut Vec::new());
+        bench.engine.reconfigure(&plan(auth), Provenance::default(), bench.now, &mut Vec::new());
     };
     for (millis, auth) in [(10, both(1)), (20, both(2))] {
         reload(&mut bench, auth);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use vrrpd::engine::{Candidacy, Engine, Event, GroupPlan, InterfaceFacts, Plan, RouterStatus};
+use vrrpd::engine::{Candidacy, Engine, Event, GroupPlan, InterfaceFacts, Plan, Provenance, RouterStatus};
 use vrrpd::ids::{InterfaceName, PortId, RouterKey};
 use vrrpd::time::Timestamp;
 use vrrpd::units::{Family, Interval, Priority, Version, VirtualAddress, Vrid};
@@ -29,7 +29,7 @@ impl Bench {
     fn new(profile: &Profile) -> Self {
         let mut bench = Self { engine: Engine::new(0), port: PortId(0), now: Timestamp::ZERO };
         let mut actions = Vec::new();
-        bench.engine.reconfigure(&plan(profile), Vec::new(), bench.now, &mut actions);
+        bench.engine.reconfigure(&plan(profile), Provenance::default(), bench.now, &mut actions);
         let facts = InterfaceFacts {
             index: 2,
             up: true,

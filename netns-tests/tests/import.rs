@@ -114,6 +114,16 @@ fn a_sync_group() {
     agree(|_| config(100), |_| config(90), &["192.168.100.10", "192.168.100.11"]);
 }
 
+#[test]
+fn ipv6_with_the_virtual_mac_address() {
+    let config = |priority| {
+        format!(
+            "vrrp_instance six {{\n  interface eth0\n  use_vmac\n  version 3\n  advert_int 0.25\n  virtual_router_id 51\n  priority {priority}\n  virtual_ipaddress {{\n    fe80::51/64\n    2001:db8:100::10/64\n  }}\n}}\n"
+        )
+    };
+    agree(|_| config(100), |_| config(90), &["fe80::51", "2001:db8:100::10"]);
+}
+
 /// A script with a weight of either sign, and one with `reverse`, on the preferred host.
 #[test]
 fn weights_of_scripts() {

@@ -225,22 +225,6 @@ pub const SECTIONS: &[&Section] = &[
     &ATTACHMENT,
 ];
 
-/// A value that the types understand but that nothing acts on yet. It is refused rather than ignored.
-#[derive(Debug)]
-pub struct Unsupported {
-    /// The title of its section.
-    pub section: &'static str,
-    /// Its key.
-    pub key: &'static str,
-    /// The value, as it stands in the file.
-    pub value: &'static str,
-    /// What to write until then.
-    pub until_then: &'static str,
-}
-
-/// What is not built yet. A feature that is done deletes its row.
-pub const UNSUPPORTED: &[Unsupported] = &[];
-
 /// What keepalived's users would write, and what it is called here.
 pub(super) const KEEPALIVED_NAMES: &[(&str, &str)] = &[
     ("state", "the election decides who is Master: there is no initial state, priority is what counts"),

@@ -1,7 +1,7 @@
 //! Takes typed values out of a table: a wrong one is reported where it stands, and reading goes on.
 
 use super::diagnostic::Diagnostics;
-use super::keys::{KEEPALIVED_NAMES, Section, UNSUPPORTED};
+use super::keys::{KEEPALIVED_NAMES, Section};
 use super::source::Place;
 use super::tree::{Entry, Node, Table, Value};
 use super::value::{self, Complaint};
@@ -43,18 +43,11 @@ pub(super) struct Fields<'t> {
 }
 
 impl<'t> Fields<'t> {
-    /// Reports the keys that the section does not know or that are not supported yet.
+    /// Reports the keys that the section does not know.
     pub(super) fn open(table: &'t Table, place: Place, section: &'static Section, report: &mut Diagnostics) -> Self {
         for entry in &table.0 {
             if !section.keys.iter().any(|(key, _)| *key == entry.key) {
                 unknown_key(entry, section, report);
-            }
-            for row in UNSUPPORTED {
-                if (row.section, row.key) == (section.title, entry.key.as_str()) && row.value == written(&entry.node) {
-                    report
-                        .error(entry.node.place, format!("{} = {} is not supported yet", row.key, row.value))
-                        .help(row.until_then);
-                }
             }
         }
         Self { table, section, place }
@@ -190,16 +183,6 @@ fn unknown_key(entry: &Entry, section: &Section, report: &mut Diagnostics) {
         format!("{} knows {}", section.title, listed(&known().collect::<Vec<_>>(), "and"))
     };
     report.error(entry.key_place, format!("unknown key {} in {}", entry.key, section.title)).help(help);
-}
-
-/// A value as the table of unsupported ones spells it.
-fn written(node: &Node) -> String {
-    match &node.value {
-        Value::String(text) => format!("\"{text}\""),
-        Value::Integer(number) => number.to_string(),
-        Value::Boolean(truth) => truth.to_string(),
-        Value::Array(_) | Value::Table(_) | Value::Other(_) => String::new(),
-    }
 }
 
 /// Reports a value of the wrong kind.

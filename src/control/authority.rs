@@ -50,15 +50,26 @@ fn is_member(group: &str, uid: Uid, gid: Gid) -> bool {
     if gid == group.gid {
         return true;
     }
-    match User::from_uid(uid) {
-        Ok(Some(user)) => user.gid == group.gid || group.mem.contains(&user.name),
-        Ok(None) | Err(_) => false,
-    }
+    User::from_uid(uid).is_ok_and(|user| user.is_some_and(|user| has_member(&group, &user)))
+}
+
+fn has_member(group: &Group, user: &User) -> bool {
+    user.gid == group.gid || group.mem.contains(&user.name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A base system lists no member of any group.
+    #[test]
+    fn a_user_that_the_group_lists_is_a_member() {
+        let nobody = User::from_uid(Uid::from_raw(65534)).unwrap().expect("every Linux has it");
+        let mut group = Group::from_name("daemon").unwrap().expect("every Linux has it");
+        assert!(!has_member(&group, &nobody));
+        group.mem = vec!["somebody".to_owned(), nobody.name.clone()];
+        assert!(has_member(&group, &nobody));
+    }
 
     /// Debian's base system has the user `daemon` (1) with the primary group `daemon` (1), and no member listed.
     #[test]

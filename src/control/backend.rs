@@ -27,6 +27,8 @@ pub enum Request {
     LogLevel {
         /// The least important level that is logged, by its name in the configuration.
         level: String,
+        /// Who asked.
+        by: Arc<str>,
         /// What is in force now, or why not.
         reply: oneshot::Sender<Result<String, String>>,
     },
@@ -34,6 +36,8 @@ pub enum Request {
     Reload {
         /// Only say what would change.
         dry_run: bool,
+        /// Who asked.
+        by: Arc<str>,
         /// What came of it.
         reply: oneshot::Sender<ReloadOutcome>,
     },

@@ -5,6 +5,7 @@ use super::wall::WallClock;
 use super::words;
 use crate::vrrp::{Cause, Evidence, Record, Removed, Seq, Subject};
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 
 /// A record as it is shown.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -72,8 +73,8 @@ fn cause(cause: &Cause, clock: &WallClock) -> Value {
             "event": if *on { "filter_set" } else { "filter_lifted" }, "family": family.to_string(), "dropped": dropped,
         }),
         Cause::Stalled { by } => json!({"event": "stalled", "by_s": by.as_secs_f64()}),
-        Cause::Configured { generation, changes } => {
-            json!({"event": "configured", "generation": generation, "changes": changes})
+        Cause::Configured { generation, by, changes } => {
+            json!({"event": "configured", "generation": generation, "by": by, "changes": changes})
         }
         Cause::Reasserted { other, lasted } => {
             json!({"event": "reasserted", "other": other, "lasted_s": lasted.as_secs_f64()})
@@ -135,9 +136,14 @@ fn happened(cause: &Cause, group: Option<&str>, clock: &WallClock) -> String {
             "the useless {family} packets have ceased, of which the kernel dropped about {dropped}: counters are exact again"
         ),
         Cause::Stalled { by } => format!("the protocol was held up for {} beyond its deadline", words::seconds(*by)),
-        Cause::Configured { generation, changes } => configured(*generation, changes),
+        Cause::Configured { generation, by, changes } => configured(*generation, by.as_deref(), changes),
         Cause::Reasserted { other, lasted } => {
-            format!("announced its addresses again: {other} was Master too for {}", words::seconds(*lasted))
+            let heard = match *lasted {
+                Duration::ZERO => "and gave in when it was first heard".to_owned(),
+                // How long it was one before, unheard, it alone knows.
+                lasted => format!("for at least {}", words::seconds(lasted)),
+            };
+            format!("announced its addresses again: {other} was Master too, {heard}")
         }
         Cause::Resumed { how, from, gap } => {
             let (how, gap) = (how.name(), words::seconds(*gap));
@@ -151,13 +157,14 @@ fn happened(cause: &Cause, group: Option<&str>, clock: &WallClock) -> String {
     }
 }
 
-fn configured(generation: u64, changes: &[String]) -> String {
-    if changes.is_empty() {
-        let unlike = if generation > 1 { ": nothing changed" } else { "" };
-        format!("configuration {generation} is in force{unlike}")
-    } else {
-        format!("configuration {generation} is in force: {}", changes.join("; "))
-    }
+fn configured(generation: u64, by: Option<&str>, changes: &[String]) -> String {
+    let by = by.map(|by| format!(", reloaded by {by}")).unwrap_or_default();
+    let what = match changes {
+        [] if generation > 1 => ": nothing changed".to_owned(),
+        [] => String::new(),
+        _ => format!(": {}", changes.join("; ")),
+    };
+    format!("configuration {generation} is in force{by}{what}")
 }
 
 #[cfg(test)]
@@ -166,7 +173,6 @@ mod tests {
     use super::*;
     use crate::units::Family;
     use crate::vrrp::{Role, Unfit, Why};
-    use std::time::Duration;
 
     fn heard(evidence_priority: Option<u8>) -> Evidence {
         Evidence {
@@ -233,7 +239,8 @@ mod tests {
             (Cause::Priority { from: priority(100), to: priority(80) }, "web: priority 100 -> 80"),
             (Cause::Track { healthy: false, result: "exit status 1".into() }, "web: failing: exit status 1"),
             (Cause::Track { healthy: true, result: "".into() }, "web: healthy"),
-            (Cause::Interface { up: false, detail: "no carrier".into() }, "web: down: no carrier"),
+            (Cause::Interface { up: false, detail: "it is gone".into() }, "web: down: it is gone"),
+            (Cause::Interface { up: false, detail: "".into() }, "web: down"),
             (Cause::Interface { up: true, detail: "".into() }, "web: up"),
             (
                 Cause::Restored { removed: Removed::Address(address("192.0.2.10", 24)), by: None },
@@ -265,17 +272,26 @@ mod tests {
                 Cause::Stalled { by: Duration::from_millis(5_200) },
                 "web: the protocol was held up for 5.200 s beyond its deadline",
             ),
+            (Cause::Configured { generation: 1, by: None, changes: [].into() }, "web: configuration 1 is in force"),
             (
-                Cause::Configured { generation: 2, changes: [].into() },
-                "web: configuration 2 is in force: nothing changed",
+                Cause::Configured { generation: 2, by: Some("a signal (SIGHUP)".into()), changes: [].into() },
+                "web: configuration 2 is in force, reloaded by a signal (SIGHUP): nothing changed",
             ),
             (
-                Cause::Configured { generation: 3, changes: ["web: priority 100 -> 90".to_owned()].into() },
-                "web: configuration 3 is in force: web: priority 100 -> 90",
+                Cause::Configured {
+                    generation: 3,
+                    by: Some("root (uid 0)".into()),
+                    changes: ["web: priority 100 -> 90".to_owned()].into(),
+                },
+                "web: configuration 3 is in force, reloaded by root (uid 0): web: priority 100 -> 90",
+            ),
+            (
+                Cause::Reasserted { other: [192, 0, 2, 1].into(), lasted: Duration::ZERO },
+                "web: announced its addresses again: 192.0.2.1 was Master too, and gave in when it was first heard",
             ),
             (
                 Cause::Reasserted { other: [192, 0, 2, 1].into(), lasted: Duration::from_millis(1_250) },
-                "web: announced its addresses again: 192.0.2.1 was Master too for 1.250 s",
+                "web: announced its addresses again: 192.0.2.1 was Master too, for at least 1.250 s",
             ),
             (Cause::Drain { on: true, by: "root (uid 0)".into(), until: None }, "web: drained by root (uid 0)"),
             (
@@ -310,6 +326,56 @@ mod tests {
                 "text": "web: BACKUP -> MASTER: no advert from 192.168.100.1 (priority 100) for 3.609 s",
             })
         );
+    }
+
+    #[test]
+    fn every_other_cause_as_json_has_what_happened_in_fields() {
+        let by: Option<std::sync::Arc<str>> = Some("root (uid 0)".into());
+        for (cause, expected) in [
+            (
+                Cause::Priority { from: priority(100), to: priority(80) },
+                json!({"event": "priority", "from": 100, "to": 80}),
+            ),
+            (
+                Cause::Track { healthy: false, result: "exit status 1".into() },
+                json!({"event": "track", "healthy": false, "result": "exit status 1"}),
+            ),
+            (
+                Cause::Interface { up: false, detail: "it is gone".into() },
+                json!({"event": "interface", "up": false, "detail": "it is gone"}),
+            ),
+            (
+                Cause::Restored { removed: Removed::Address(address("192.0.2.10", 24)), by: None },
+                json!({"event": "address_restored", "address": "192.0.2.10/24"}),
+            ),
+            (Cause::Refused { error: "no".into() }, json!({"event": "refused", "error": "no"})),
+            (
+                Cause::Warning { warning: "split_brain", from: [192, 0, 2, 1].into(), detail: "two".into() },
+                json!({"event": "warning", "warning": "split_brain", "from": "192.0.2.1", "detail": "two"}),
+            ),
+            (Cause::Stalled { by: Duration::from_millis(1_500) }, json!({"event": "stalled", "by_s": 1.5})),
+            (
+                Cause::Configured { generation: 2, by, changes: ["a".to_owned()].into() },
+                json!({"event": "configured", "generation": 2, "by": "root (uid 0)", "changes": ["a"]}),
+            ),
+            (
+                Cause::Reasserted { other: [192, 0, 2, 1].into(), lasted: Duration::from_millis(1_250) },
+                json!({"event": "reasserted", "other": "192.0.2.1", "lasted_s": 1.25}),
+            ),
+            (
+                Cause::Drain { on: true, by: "root (uid 0)".into(), until: Some(at(1_800_000)) },
+                json!({"event": "drained", "by": "root (uid 0)", "until": "2026-01-01T00:30:00.000Z"}),
+            ),
+            (
+                Cause::Drain { on: false, by: "root (uid 0)".into(), until: None },
+                json!({"event": "undrained", "by": "root (uid 0)", "until": null}),
+            ),
+        ] {
+            let got: Value = serde_json::from_str(&Rendering::new(&record(cause), 1, &clock()).json).unwrap();
+            for (name, value) in expected.as_object().unwrap() {
+                assert_eq!(got.get(name), Some(value), "{name} of {got}");
+            }
+        }
     }
 
     /// A script can print anything; its words end up in terminals and logs.

@@ -180,7 +180,8 @@ impl Desk {
                     self.send(write, &line(&done)).await?;
                 }
                 Ask::LogLevel { level } => {
-                    let set = self.request(|reply| Request::LogLevel { level, reply }).await?;
+                    let by = Authority::name(peer).await;
+                    let set = self.request(|reply| Request::LogLevel { level, by, reply }).await?;
                     let done = Done { done: vec![set.map_err(Farewell::Refused)?] };
                     self.send(write, &line(&done)).await?;
                 }
@@ -190,7 +191,7 @@ impl Desk {
                     self.send(write, &line(&UpgradeAnswer { ok, diagnostics, version })).await?;
                 }
                 Ask::Reload { dry_run } => {
-                    let answer = self.reload(dry_run).await?;
+                    let answer = self.reload(dry_run, Authority::name(peer).await).await?;
                     self.send(write, &line(&answer)).await?;
                 }
             }
@@ -229,9 +230,9 @@ impl Desk {
         Ok(Done { done: done.iter().map(ToString::to_string).collect() })
     }
 
-    async fn reload(&self, dry_run: bool) -> Result<ReloadAnswer, Farewell> {
+    async fn reload(&self, dry_run: bool, by: Arc<str>) -> Result<ReloadAnswer, Farewell> {
         let ReloadOutcome { ok, diagnostics, changes } =
-            self.request(|reply| Request::Reload { dry_run, reply }).await?;
+            self.request(|reply| Request::Reload { dry_run, by, reply }).await?;
         self.recent.lock().await.forget();
         Ok(ReloadAnswer { ok, diagnostics, changes })
     }

@@ -206,13 +206,13 @@ impl Driver {
             Order::Command(command, reply) => {
                 let _ = reply.send(engine.command(&command, now, actions));
             }
-            Order::Reconfigure { plan, changes, reply } => {
-                if let Some((bequest, occasion, guardian)) = self.inheritance.take() {
+            Order::Reconfigure { plan, provenance, reply } => {
+                if let Some((bequest, resumption, guardian)) = self.inheritance.take() {
                     let kept = bequest.continued(&plan).map(|(router, _)| router.id).collect();
-                    engine.resume(bequest, &plan, occasion, now, actions);
+                    engine.resume(bequest, &plan, resumption, now, actions);
                     self.executor.keeper.succeed(guardian, kept);
                 }
-                engine.reconfigure(&plan, changes, now, actions);
+                engine.reconfigure(&plan, provenance, now, actions);
                 let _ = reply.send(Configured { generation: engine.generation(), trackers: engine.trackers() });
             }
             Order::Snapshot(reply) => {

@@ -1,7 +1,7 @@
 //! The two bounded channels between the protocol thread and the service side. Neither ever waits for the other.
 
 use crate::control::Timings;
-use crate::engine::{CheckReport, Command, CommandRefused, Plan, Snapshot, TrackerSpec};
+use crate::engine::{CheckReport, Command, CommandRefused, Plan, Provenance, Snapshot, TrackerSpec};
 use crate::ids::TrackerId;
 use crate::vrrp::Record;
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -29,8 +29,8 @@ pub(super) enum Order {
     Reconfigure {
         /// What to run.
         plan: Arc<Plan>,
-        /// What is different, in words.
-        changes: Vec<String>,
+        /// Who asked, and what is different.
+        provenance: Provenance,
         /// What the service side has to know of it.
         reply: oneshot::Sender<Configured>,
     },

@@ -25,7 +25,7 @@ mod witnesses;
 use crate::checks::{Runner, Watchers};
 use crate::config::{self, Context, LoadError, Loaded, SystemHost};
 use crate::control::{self, BindError, Complaint, History, Keeper, Limits, Listener};
-use crate::engine::{CheckReport, Engine, Plan};
+use crate::engine::{CheckReport, Engine, Plan, Provenance};
 use crate::hooks::{HookPlan, Hooks, Trouble};
 use crate::ids::TrackerId;
 use crate::net::set_realtime;
@@ -194,7 +194,7 @@ fn spawn_protocol(driver: Driver, realtime: Option<u8>) -> io::Result<JoinHandle
 async fn take_first_plan(orders: &Orders, plan: Arc<Plan>) -> Configured {
     let (reply, configured) = oneshot::channel();
     let unanswered = || Configured { generation: 0, trackers: Vec::new() };
-    match orders.send(Order::Reconfigure { plan, changes: Vec::new(), reply }) {
+    match orders.send(Order::Reconfigure { plan, provenance: Provenance::default(), reply }) {
         Ok(()) => configured.await.unwrap_or_else(|_| unanswered()),
         Err(_) => unanswered(),
     }

@@ -12,7 +12,7 @@ use super::systemd::Notifier;
 use crate::checks::{Runner, Watched, Watchers};
 use crate::config::{self, Context, LoadError, Loaded, SystemHost};
 use crate::control::{About, History, Keeper, ReloadOutcome, Request, SavedDrains, Status, UpgradeOutcome, WallClock};
-use crate::engine::{Command, Plan};
+use crate::engine::{Command, Plan, Provenance};
 use crate::hooks::Hooks;
 use crate::ids::TrackerId;
 use crate::vrrp::{Cause, Record, Resumption, Subject};
@@ -35,6 +35,9 @@ const MEANWHILE: Duration = Duration::from_millis(250);
 
 /// How long an answer and the last lines of the log take to leave.
 const LAST_LINES: Duration = Duration::from_millis(20);
+
+/// Who asks for a reload with a signal: the service manager, or whoever may send one.
+const HANGUP: &str = "a signal (SIGHUP)";
 
 /// The configuration in force.
 pub(super) struct InForce {
@@ -205,11 +208,15 @@ impl Service {
             Request::Upgrade(reply) => return self.on_upgrade(reply).await,
             Request::Status(reply) => self.on_status(reply),
             Request::Command { command, reply } => self.on_command(command, reply),
-            Request::LogLevel { level, reply } => {
-                let _ = reply.send(self.verbosity.set(&level));
+            Request::LogLevel { level, by, reply } => {
+                let set = self.verbosity.set(&level);
+                if set.is_ok() {
+                    info!("the log level is {level} from now on: {by} asked for it");
+                }
+                let _ = reply.send(set);
             }
-            Request::Reload { dry_run, reply } => {
-                let outcome = self.reload(dry_run).await;
+            Request::Reload { dry_run, by, reply } => {
+                let outcome = self.reload(dry_run, &by).await;
                 let _ = reply.send(outcome);
             }
         }
@@ -252,26 +259,26 @@ impl Service {
 
     async fn on_hangup(&mut self) {
         self.notifier.reloading(clock::monotonic());
-        let outcome = self.reload(false).await;
+        let outcome = self.reload(false, &Arc::from(HANGUP)).await;
         for line in outcome.diagnostics.lines() {
             if outcome.ok { warn!("{line}") } else { error!("{line}") }
-        }
-        if !outcome.ok {
-            error!("the configuration was refused; the running one stays in force");
         }
         self.notifier.ready(&format!("{} virtual routers", self.router_count()));
     }
 
     /// Reads the configuration again; a refused one changes nothing.
-    async fn reload(&mut self, dry_run: bool) -> ReloadOutcome {
-        let outcome = self.load_and_take_over(dry_run).await;
+    async fn reload(&mut self, dry_run: bool, by: &Arc<str>) -> ReloadOutcome {
+        let outcome = self.load_and_take_over(dry_run, by).await;
         if !dry_run {
             self.in_force.refused = (!outcome.ok).then(clock::wall);
+            if !outcome.ok {
+                error!("the configuration that {by} asked for was refused; the running one stays in force");
+            }
         }
         outcome
     }
 
-    async fn load_and_take_over(&mut self, dry_run: bool) -> ReloadOutcome {
+    async fn load_and_take_over(&mut self, dry_run: bool, by: &Arc<str>) -> ReloadOutcome {
         let path = self.in_force.path.clone();
         let loading = tokio::task::spawn_blocking(move || config::load(&path, &Context::run(&SystemHost)));
         let loaded = match loading.await {
@@ -286,16 +293,17 @@ impl Service {
         };
         let changes = changes::describe(&self.in_force.plan.diff(&loaded.plan));
         let diagnostics = loaded.warnings.to_string();
-        if !dry_run && self.take_over(loaded, changes.clone()).await.is_err() {
+        let provenance = Provenance { by: Some(Arc::clone(by)), changes: changes.clone() };
+        if !dry_run && self.take_over(loaded, provenance).await.is_err() {
             return ReloadOutcome { diagnostics: "the daemon is stopping".to_owned(), ..Default::default() };
         }
         ReloadOutcome { ok: true, diagnostics, changes }
     }
 
-    async fn take_over(&mut self, loaded: Loaded, changes: Vec<String>) -> Result<(), ()> {
+    async fn take_over(&mut self, loaded: Loaded, provenance: Provenance) -> Result<(), ()> {
         let plan = Arc::new(loaded.plan);
         let (reply, configured) = oneshot::channel();
-        let order = Order::Reconfigure { plan: Arc::clone(&plan), changes, reply };
+        let order = Order::Reconfigure { plan: Arc::clone(&plan), provenance, reply };
         self.orders.send(order).map_err(|_| ())?;
         let configured = configured.await.map_err(|_| ())?;
         self.in_force.generation = configured.generation;

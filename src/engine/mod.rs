@@ -27,6 +27,7 @@ pub use counters::PortCounters;
 pub use drain::{CommandRefused, Drain};
 pub use event::{CheckReport, Command, Event, InterfaceFacts, Outcome};
 pub use plan::{Candidacy, Change, GroupPlan, Plan};
+pub use reconfigure::Provenance;
 pub use snapshot::{
     AttachedStatus, GroupStatus, InterfaceStatus, MasterStatus, RouterBrief, RouterStatus, Snapshot, TrackerStatus,
     WarningStatus,

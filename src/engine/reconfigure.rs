@@ -10,9 +10,18 @@ use crate::vrrp::{Action, Cause, Effects, Fitness, Router, RouterSpec, Subject, 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// How a plan came to be taken over.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Provenance {
+    /// Who asked for it; nobody at the start.
+    pub by: Option<Arc<str>>,
+    /// What is different, in words; nothing at the start.
+    pub changes: Vec<String>,
+}
+
 impl Engine {
-    /// Takes over `plan`. `changes` says in words what is different, for the history; the first plan has none.
-    pub fn reconfigure(&mut self, plan: &Plan, changes: Vec<String>, now: Timestamp, actions: &mut Vec<Action>) {
+    /// Takes over `plan`. `provenance` says for the history who asked and what is different.
+    pub fn reconfigure(&mut self, plan: &Plan, provenance: Provenance, now: Timestamp, actions: &mut Vec<Action>) {
         self.with_effects(now, actions, |engine, out| {
             if engine.generation == 0 && !plan.startup_delay.is_zero() {
                 engine.phase = Phase::Delayed { until: out.now() + plan.startup_delay };
@@ -20,7 +29,8 @@ impl Engine {
             }
             engine.generation += 1;
             let generation = engine.generation;
-            out.record(Subject::Daemon, Cause::Configured { generation, changes: changes.into() });
+            let Provenance { by, changes } = provenance;
+            out.record(Subject::Daemon, Cause::Configured { generation, by, changes: changes.into() });
             engine.take_over(plan, out);
         });
     }

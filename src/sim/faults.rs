@@ -3,7 +3,9 @@
 use super::link::{Datagram, Quality};
 use super::node::{Input, Interface, Node, Waiting};
 use super::world::{NodeId, SegmentId, World};
-use crate::engine::{Check, CheckReport, Command, CommandRefused, Engine, Event, Outcome, Plan, TrackerSpec};
+use crate::engine::{
+    Check, CheckReport, Command, CommandRefused, Engine, Event, Outcome, Plan, Provenance, TrackerSpec,
+};
 use crate::ids::{InterfaceName, TrackerId};
 use crate::units::{Family, VirtualAddress};
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,7 +98,7 @@ impl World {
         let name = Arc::clone(&node.name);
         let count = node.interfaces.len();
         self.disturb(Some(id), format!("{name} starts"));
-        self.operate(id, false, |engine, now, actions| engine.reconfigure(&plan, Vec::new(), now, actions));
+        self.operate(id, false, |engine, now, actions| engine.reconfigure(&plan, Provenance::default(), now, actions));
         for position in 0..count {
             self.take(id, Input::Interface(position));
         }
@@ -301,7 +303,7 @@ impl World {
         } else {
             self.disturb(Some(id), "reloads".into());
         }
-        self.operate(id, false, |engine, now, actions| engine.reconfigure(plan, Vec::new(), now, actions));
+        self.operate(id, false, |engine, now, actions| engine.reconfigure(plan, Provenance::default(), now, actions));
     }
 
     /// The plan a node runs, or will when it starts.

@@ -214,6 +214,8 @@ pub enum Cause {
     Configured {
         /// Its number, from 1.
         generation: u64,
+        /// Who asked for it; `None` at the start.
+        by: Option<Arc<str>>,
         /// What changed, in words.
         changes: Arc<[String]>,
     },
@@ -221,7 +223,7 @@ pub enum Cause {
     Reasserted {
         /// The other one.
         other: IpAddr,
-        /// For how long both were Master, as far as this side knows.
+        /// From the first to the last of its adverts that were heard: both were Master for at least that long.
         lasted: Duration,
     },
     /// A daemon went on where another one left off: no router changed its state.

@@ -3,7 +3,7 @@
 use crate::portable;
 use std::fs;
 use std::path::{Path, PathBuf};
-use vrrpd::config::keys::{SECTIONS, UNSUPPORTED};
+use vrrpd::config::keys::SECTIONS;
 
 fn in_repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -18,16 +18,6 @@ fn every_key_stands_in_the_manual_page() {
             assert!(documented(key), "{key} of {} has no row in the manual page", section.title);
             assert!(!help.is_empty(), "{key} of {} has no help", section.title);
         }
-    }
-}
-
-#[test]
-fn every_unsupported_value_is_of_a_known_key() {
-    for row in UNSUPPORTED {
-        let known = SECTIONS
-            .iter()
-            .any(|section| section.title == row.section && section.keys.iter().any(|(key, _)| *key == row.key));
-        assert!(known, "{row:?}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Single lines and blocks, each with the lines of TOML that come of it.
 
-use crate::{SomeHost, imported, without_what_is_unsupported};
+use crate::{SomeHost, imported};
 use std::path::Path;
 use vrrpd::config::keepalived::{NoteKind, import};
 
@@ -199,7 +199,7 @@ fn a_group_takes_the_highest_priority_and_all_tracks() {
         vrrp_sync_group g { group {\n a\n b\n }\n track_script { s } }\n
         vrrp_sync_group h { group { b } }\n";
     let imported = imported(text);
-    let toml = without_what_is_unsupported(&imported.toml);
+    let toml = &imported.toml;
     assert!(toml.contains("members = [\"a\", \"b\"]\npriority = 110\ntrack = { s = 5 }\n"), "{toml}");
     assert!(!toml.contains("[sync_group.h]\nmembers"), "{toml}");
     for part in ["one priority: 110", "two weights", "in a group already", "keeps its weight"] {

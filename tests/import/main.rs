@@ -9,7 +9,6 @@ mod samples;
 use std::io;
 use std::path::{Path, PathBuf};
 use vrrpd::config::keepalived::{Import, Surroundings, ThisHost, import};
-use vrrpd::config::keys::UNSUPPORTED;
 
 /// A host whose answers do not depend on the one that the tests run on.
 #[derive(Debug, Default)]
@@ -46,13 +45,4 @@ impl Surroundings for SomeHost {
 
 fn imported(text: &str) -> Import {
     import(Path::new("keepalived.conf"), text, &SomeHost::default())
-}
-
-/// What this version cannot do yet stands in no file; the samples are written for when it can.
-fn without_what_is_unsupported(toml: &str) -> String {
-    let refused = |line: &&str| {
-        UNSUPPORTED.iter().any(|row| row.section == "virtual_router" && *line == format!("{} = {}", row.key, row.value))
-    };
-    let lines = toml.lines().filter(|line| !refused(line) && !line.contains("this version "));
-    lines.map(|line| format!("{line}\n")).collect()
 }

@@ -3,7 +3,7 @@
 use super::lab::{Lab, address, alone, eth, group, lan, lan_with, millis, on, plan, priority, router, secs, tracking};
 use proptest::prelude::*;
 use std::sync::Arc;
-use vrrpd::engine::{Attachment, Change, Engine, Event, GroupPlan, InterfaceFacts, Outcome, Plan, Weight};
+use vrrpd::engine::{Attachment, Change, Engine, Event, GroupPlan, InterfaceFacts, Outcome, Plan, Provenance, Weight};
 use vrrpd::time::Timestamp;
 use vrrpd::units::{Interval, Version};
 use vrrpd::vrrp::{Action, Cause, Preempt, Role, RouterSpec};
@@ -180,7 +180,7 @@ fn plans() -> impl Strategy<Value = Plan> {
 fn running(plan: &Plan) -> Engine {
     let mut engine = Engine::new(0);
     let mut actions = Vec::new();
-    engine.reconfigure(plan, Vec::new(), Timestamp::ZERO, &mut actions);
+    engine.reconfigure(plan, Provenance::default(), Timestamp::ZERO, &mut actions);
     for number in [0, 1] {
         let ipv4 = Some([10, 0, number, 1].into());
         let facts = InterfaceFacts { index: number.into(), up: true, ipv4, ..InterfaceFacts::default() };
@@ -248,7 +248,7 @@ proptest! {
         let mut engine = running(&a);
         let mut actions = Vec::new();
         tick(&mut engine, secs(after), &mut actions);
-        engine.reconfigure(&b, Vec::new(), Timestamp::ZERO + secs(after), &mut actions);
+        engine.reconfigure(&b, Provenance::default(), Timestamp::ZERO + secs(after), &mut actions);
         prop_assert_eq!(as_configured(&engine), as_configured(&running(&b)));
     }
 
@@ -260,7 +260,7 @@ proptest! {
         shuffled.groups.reverse();
         for plan in [&a, &shuffled] {
             let (before, mut actions) = (engine.next_deadline(), Vec::new());
-            engine.reconfigure(plan, Vec::new(), Timestamp::ZERO + secs(after), &mut actions);
+            engine.reconfigure(plan, Provenance::default(), Timestamp::ZERO + secs(after), &mut actions);
             let done: Vec<&Action> = actions.iter().filter(|action| !is_configured(action)).collect();
             prop_assert!(done.is_empty(), "{done:?}");
             prop_assert_eq!(actions.len(), 1);
@@ -277,7 +277,7 @@ proptest! {
             group.candidacy.priority = priority(raw);
         }
         let mut actions = Vec::new();
-        engine.reconfigure(&b, Vec::new(), Timestamp::ZERO + secs(after), &mut actions);
+        engine.reconfigure(&b, Provenance::default(), Timestamp::ZERO + secs(after), &mut actions);
         let touches = |action: &Action| matches!(action, Action::Release { .. } | Action::ClosePort { .. });
         prop_assert!(!actions.iter().any(touches), "{actions:?}");
     }

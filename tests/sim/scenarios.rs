@@ -386,9 +386,11 @@ fn drained_hosts_hand_over_and_stay_backup_until_undrained() {
     assert_eq!(lab.masters("r1"), [b]);
     assert_eq!(lab.changes_since(mark)[0], (a, "r1".into(), Role::Backup, Why::Drained));
     within(lab.moment_of(mark, b, Role::Master) - (Timestamp::ZERO + secs(10)), skew(100), skew(100) + TRIP);
+    let mark = lab.mark();
     lab.command(a, Command::Undrain { router: None, by: "root".into() });
     lab.run(secs(10));
     assert_eq!(lab.masters("r1"), [a]);
+    assert!(lab.changes_since(mark).contains(&(a, "r1".into(), Role::Master, Why::PreemptsLower)));
 }
 
 #[test]

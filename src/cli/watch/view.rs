@@ -103,11 +103,15 @@ impl View {
             Constraint::Length(7),
             Constraint::Fill(1),
         ];
+        // Where the last column has no room for it.
+        let chosen = document.virtual_routers.get(self.routers.selected().unwrap_or(0));
+        let chosen = chosen.filter(|_| area.width < ROOMY).map(|one| format!(" {}: {} ", one.name, why(one)));
+        let block = Block::bordered().title(" Virtual routers ").title_bottom(chosen.unwrap_or_default());
         let heading = ["ROUTER", "INTERFACE", "VRID", "STATE", "PRIORITY", "SINCE", "WHY"];
         let table = Table::new(rows, widths)
             .header(Row::new(heading).dim())
             .row_highlight_style(Modifier::REVERSED)
-            .block(Block::bordered().title(" Virtual routers "));
+            .block(block);
         frame.render_stateful_widget(table, area, &mut self.routers);
     }
 
@@ -144,6 +148,9 @@ impl View {
     }
 }
 
+/// A window this wide shows a router's reason in its row.
+const ROOMY: u16 = 120;
+
 /// As wide as the longest text, within bounds.
 fn width_of(longest: Option<usize>, least: u16, most: u16) -> Constraint {
     let longest = u16::try_from(longest.unwrap_or(0)).unwrap_or(u16::MAX);
@@ -160,9 +167,7 @@ fn router<'a>(router: &'a RouterDocument, now: &str) -> Row<'a> {
         other => (other.to_owned(), Color::Yellow),
     };
     let warning = router.warnings.first().map(|warning| format!("{} from {}: ", warning.name, warning.from));
-    let held = || format!("{}: holds {}", router.reason, router.held_addresses.join(", "));
-    let why = router.why_not_master.clone().unwrap_or_else(held);
-    let why: Line<'_> = [warning.map(Stylize::red), Some(Span::raw(why))].into_iter().flatten().collect();
+    let why: Line<'_> = [warning.map(Stylize::red), Some(Span::raw(why(router)))].into_iter().flatten().collect();
     let priority = if router.base_priority == router.priority {
         router.priority.to_string()
     } else {
@@ -177,6 +182,12 @@ fn router<'a>(router: &'a RouterDocument, now: &str) -> Row<'a> {
         Cell::from(age(&router.since, now)),
         Cell::from(why),
     ])
+}
+
+/// Why it is not Master, or why it is and what it holds.
+fn why(router: &RouterDocument) -> String {
+    let held = || format!("{}: holds {}", router.reason, router.held_addresses.join(", "));
+    router.why_not_master.clone().unwrap_or_else(held)
 }
 
 fn track<'a>(track: &'a TrackDocument, now: &str) -> Row<'a> {
@@ -236,6 +247,13 @@ mod tests {
         let newest = lines.iter().position(|line| line.contains("Last changes")).unwrap() + 1;
         assert!(lines[newest].contains("change 599") && lines[newest + 1].contains("change 598"), "{lines:#?}");
         assert!(lines[23].contains("q quit"), "{lines:#?}");
+    }
+
+    #[test]
+    fn a_narrow_one_says_below_why_the_chosen_router_is_what_it_is() {
+        let lines = drawn(&mut view(2), 80, 24);
+        let below = lines.iter().find(|line| line.starts_with('└')).expect("the table has an end");
+        assert!(below.contains("192.168.100.1 is Master with the higher priority 150"), "{lines:#?}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The TOML that comes of it: tables in the order of their sections, keys in the order of the manual page.
 
 use super::note::Note;
-use crate::config::keys::{SECTIONS, UNSUPPORTED};
+use crate::config::keys::SECTIONS;
 use std::fmt;
 use std::path::Path;
 
@@ -107,17 +107,6 @@ impl Table {
     pub(super) fn set(&mut self, key: &'static str, item: impl Into<Item>) {
         self.keys.retain(|(present, _)| *present != key);
         self.keys.push((key, item.into()));
-    }
-
-    /// Sets a key unless this version refuses the value; returns whether it did.
-    pub(super) fn set_if_supported(&mut self, key: &'static str, item: impl Into<Item>) -> bool {
-        let item = item.into();
-        let shown = item.to_string();
-        let refused = UNSUPPORTED.iter().any(|row| row.section == self.section && row.key == key && row.value == shown);
-        if !refused {
-            self.set(key, item);
-        }
-        !refused
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&Item> {

@@ -33,7 +33,6 @@ pub(super) struct Instance {
 /// What the block says, as it is read.
 #[derive(Debug)]
 struct Draft {
-    place: Place,
     interface: Option<String>,
     vrid: Option<u8>,
     priority: Option<u8>,
@@ -42,8 +41,8 @@ struct Draft {
     wants_master: Option<Place>,
     nopreempt: Option<Place>,
     preempt_delay: Option<(Duration, Place)>,
-    accept: Option<(bool, Place)>,
-    vmac: Option<Place>,
+    accept: Option<bool>,
+    mac: Option<&'static str>,
     track_interface: bool,
     native_ipv6: bool,
     strict: bool,
@@ -72,7 +71,7 @@ impl Instance {
         if label != name {
             notes.changed(&block.place, format!("{name} is called {label} here"));
         }
-        let mut draft = Draft::new(block.place.clone(), globals);
+        let mut draft = Draft::new(globals);
         let mut addresses = Addresses::default();
         let mut transport = Transport::new(globals.checksum_as_v2);
         let mut hooks = Hooks::new("virtual_router", &label);
@@ -135,9 +134,8 @@ pub(super) fn write(instances: Vec<Instance>, document: &mut Document) {
 }
 
 impl Draft {
-    fn new(place: Place, globals: &Globals) -> Self {
+    fn new(globals: &Globals) -> Self {
         Self {
-            place,
             interface: None,
             vrid: None,
             priority: None,
@@ -147,7 +145,7 @@ impl Draft {
             nopreempt: None,
             preempt_delay: None,
             accept: None,
-            vmac: None,
+            mac: None,
             track_interface: true,
             native_ipv6: false,
             strict: globals.strict,
@@ -173,10 +171,10 @@ impl Draft {
             }
             "nopreempt" => self.nopreempt = Some(place.clone()),
             "preempt_delay" => self.preempt_delay = statement.seconds(notes).map(|delay| (delay, place.clone())),
-            "accept" => self.accept = Some((true, place.clone())),
-            "no_accept" => self.accept = Some((false, place.clone())),
+            "accept" => self.accept = Some(true),
+            "no_accept" => self.accept = Some(false),
             "use_vmac" => {
-                self.vmac = Some(place.clone());
+                self.mac = Some("virtual");
                 if statement.words.len() > 1 {
                     notes.unmapped(
                         place,
@@ -228,7 +226,7 @@ impl Draft {
         addresses.write(interface, vrid, table, notes)?;
         self.write_interval(version, table, notes);
         self.write_preempt(priority, table, notes);
-        self.write_mac_and_accept(priority, table, notes);
+        self.write_mac_and_accept(priority, table);
         if !self.track_interface {
             table.set("track_interface", false);
         }
@@ -278,17 +276,14 @@ impl Draft {
         notes.changed(place, format!("preempt_delay: {why_not}"));
     }
 
-    fn write_mac_and_accept(&self, priority: u8, table: &mut Table, notes: &mut Notes) {
-        if let Some(place) = &self.vmac
-            && !table.set_if_supported("mac", "virtual")
-        {
-            notes.unmapped(place, "use_vmac: this version has no virtual MAC addresses yet");
+    fn write_mac_and_accept(&self, priority: u8, table: &mut Table) {
+        if let Some(mac) = self.mac {
+            table.set("mac", mac);
         }
         // The owner answers in any case (RFC 9568, 6.1).
-        let accept = self.accept.as_ref().map_or(!self.strict, |(accept, _)| *accept) || priority == 255;
-        if !accept && !table.set_if_supported("accept", false) {
-            let message = "this version always answers on the virtual addresses: accept = false is not there yet";
-            notes.unmapped(self.accept.as_ref().map_or(&self.place, |(_, place)| place), message);
+        let accept = self.accept.unwrap_or(!self.strict) || priority == 255;
+        if !accept {
+            table.set("accept", false);
         }
     }
 }

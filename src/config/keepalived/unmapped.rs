@@ -170,7 +170,10 @@ const INSTANCE: &[(&str, &str)] = &[
     ("track_src_ip", "an address that is not there is what the router waits for anyway"),
     ("use_ipvlan", "there is no ipvlan: mac = \"virtual\" is the RFC's way"),
     ("use_vmac_addr", "excluded addresses stand on the router's own interface"),
-    ("vmac_xmit_base", "adverts come from the virtual MAC address, as the RFC has it"),
+    (
+        "vmac_xmit_base",
+        "adverts come from the virtual MAC address, as the RFC has it; a keepalived peer with vmac_xmit_base does not hear them: take it out there first",
+    ),
     ("garp_master_refresh_repeat", PACING),
     ("garp_lower_prio_delay", PACING),
     ("garp_lower_prio_repeat", PACING),
