@@ -266,6 +266,10 @@ mod tests {
                 "web: the protocol was held up for 5.200 s beyond its deadline",
             ),
             (
+                Cause::Resumed { how: Resumption::Upgraded, from: "0.1.0".into(), gap: Duration::from_millis(24) },
+                "web: upgraded: vrrpd goes on where vrrpd 0.1.0 left off, after 0.024 s in which its guardian stood in",
+            ),
+            (
                 Cause::Configured { generation: 2, changes: [].into() },
                 "web: configuration 2 is in force: nothing changed",
             ),
