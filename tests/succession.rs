@@ -7,9 +7,7 @@ use vrrpd::engine::{InterfaceFacts, Occasion, Outcome, Plan, RouterStatus, Track
 use vrrpd::ids::{InterfaceName, RouterKey};
 use vrrpd::time::Timestamp;
 use vrrpd::units::{Family, Interval, Priority, Version, VirtualAddress, Vrid};
-use vrrpd::vrrp::{
-    Action, Announcing, Auth, Cause, ChecksumChoice, MacMode, Preempt, Resumption, Role, RouterSpec,
-};
+use vrrpd::vrrp::{Action, Announcing, Auth, Cause, ChecksumChoice, MacMode, Preempt, Resumption, Role, RouterSpec};
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_origin(Duration::from_millis(millis))

@@ -165,7 +165,7 @@ mod tests {
     use super::super::testing::{address, at, clock, priority, record};
     use super::*;
     use crate::units::Family;
-    use crate::vrrp::{Role, Unfit, Why};
+    use crate::vrrp::{Resumption, Role, Unfit, Why};
     use std::time::Duration;
 
     fn heard(evidence_priority: Option<u8>) -> Evidence {
