@@ -67,6 +67,7 @@ fn attach(engine: &mut Engine, now: Timestamp) {
     let facts = InterfaceFacts {
         index: 2,
         up: true,
+        mac: None,
         ipv4: Some([192, 0, 2, 1].into()),
         ipv6: None,
         addresses: Arc::new([address(1)]),
