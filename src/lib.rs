@@ -25,6 +25,7 @@
 //! kernel   net::Monitor -> Event::Interface, Event::AddressLost
 //! reload   file -> config::load -> Plan -> Engine::reconfigure: amended in place, settled once per group
 //! status   control request -> Engine::snapshot -> JSON
+//! upgrade  Engine::bequeath -> memory -> Engine::resume in the next daemon, then as a reload
 //! history  every change is one Record: the log line, the hook, `vrrpctl events` and the metric render it
 //! ```
 //!
@@ -34,7 +35,8 @@
 //! The service side (a `tokio` runtime on the main thread) runs checks, hooks, the control socket, reloads and the log;
 //! bounded channels connect the two, and a full one costs a count, never a wait. Before either does anything, a small
 //! process is started ([`daemon::guardian`]) that resigns and releases for a daemon that dies or hangs; behind it, the
-//! addresses themselves carry a lifetime in the kernel.
+//! addresses themselves carry a lifetime in the kernel. It also stands in while one daemon hands over to the next
+//! (`daemon/succession`): what the engine knows goes through memory ([`engine::Bequest`]), the sockets stay open.
 //!
 //! # Where this departs from what one might expect
 //!

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use vrrpd::config::{Context, load_text};
-use vrrpd::engine::{Engine, Event};
+use vrrpd::engine::{Engine, Event, Provenance};
 use vrrpd::time::Timestamp;
 
 /// Tries one input.
@@ -15,7 +15,7 @@ pub(crate) fn run(data: &[u8]) {
     check_places(&loaded.warnings.to_string(), text);
     assert!(loaded.plan.diff(&loaded.plan).is_empty(), "a reload of the same file changes nothing");
     let (mut engine, mut actions) = (Engine::new(0), Vec::new());
-    engine.reconfigure(&loaded.plan, Vec::new(), Timestamp::ZERO, &mut actions);
+    engine.reconfigure(&loaded.plan, Provenance::default(), Timestamp::ZERO, &mut actions);
     engine.handle(Event::Tick, Timestamp::ZERO, &mut actions);
     engine.handle(Event::Shutdown, Timestamp::ZERO, &mut actions);
 }

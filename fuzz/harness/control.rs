@@ -11,7 +11,7 @@ use vrrpd::config::{Context, load_text};
 use vrrpd::control::{
     About, Ask, History, Limits, Listener, ReloadOutcome, Request, Status, Timings, UpgradeOutcome, WallClock, serve,
 };
-use vrrpd::engine::{Engine, Event, InterfaceFacts};
+use vrrpd::engine::{Engine, Event, InterfaceFacts, Provenance};
 use vrrpd::ids::InterfaceName;
 use vrrpd::time::Timestamp;
 use vrrpd::units::VirtualAddress;
@@ -84,7 +84,7 @@ async fn answer(mut requests: mpsc::Receiver<Request>, history: &History) {
     let plan = load_text(Path::new("vrrpd.toml"), CONFIG, &Context::portable()).expect("it is good").plan;
     let (mut engine, mut actions) = (Engine::new(0), Vec::new());
     let name = InterfaceName::new("eth0").expect("a legal name");
-    engine.reconfigure(&plan, Vec::new(), Timestamp::ZERO, &mut actions);
+    engine.reconfigure(&plan, Provenance::default(), Timestamp::ZERO, &mut actions);
     engine.handle(Event::Interface { name, facts: Some(facts()) }, Timestamp::ZERO, &mut actions);
     let now = engine.next_deadline().expect("a Backup waits for a Master");
     engine.handle(Event::Tick, now, &mut actions);
@@ -103,7 +103,7 @@ async fn answer(mut requests: mpsc::Receiver<Request>, history: &History) {
                 let done = engine.command(&command, now, &mut actions);
                 let _ = reply.send(done.map_err(|refused| refused.to_string()));
             }
-            Request::LogLevel { level, reply } => drop(reply.send(Ok(level))),
+            Request::LogLevel { level, reply, .. } => drop(reply.send(Ok(level))),
             Request::Reload { reply, .. } => drop(reply.send(ReloadOutcome::default())),
             Request::Upgrade(reply) => drop(reply.send(UpgradeOutcome::default())),
         }

@@ -90,19 +90,20 @@ impl Manager {
 
     /// A shell puts the descriptors where `sd_listen_fds` expects them and says whom they are for.
     fn command(&self, passed: &[(String, OwnedFd)], program: &Path, config: &Path) -> Command {
-        let numbers = passed.iter().map(|(_, descriptor)| {
-            fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty())).must("passing a descriptor on");
-            descriptor.as_raw_fd()
-        });
+        let numbers: Vec<(RawFd, usize)> = passed
+            .iter()
+            .map(|(_, descriptor)| {
+                fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty())).must("passing a descriptor on");
+                descriptor.as_raw_fd()
+            })
+            .zip(3..)
+            .collect();
         // Out of the way first: a number may be another one's place.
-        let (mut aside, mut into) = (String::new(), String::new());
-        for (number, place) in numbers.zip(3..) {
-            aside += &format!(" {}<&{number}", place + 200);
-            into += &format!(" {place}<&{0} {0}<&-", place + 200);
-        }
+        let aside: Vec<String> = numbers.iter().map(|(number, place)| format!(" {}<&{number}", place + 200)).collect();
+        let into: Vec<String> = numbers.iter().map(|(_, place)| format!(" {place}<&{0} {0}<&-", place + 200)).collect();
         let names: Vec<&str> = passed.iter().map(|(name, _)| name.as_str()).collect();
         let listen = format!("export LISTEN_PID=$$ LISTEN_FDS={} LISTEN_FDNAMES={}; ", names.len(), names.join(":"));
-        let script = format!("exec{aside}; exec{into}; {listen}exec \"$@\"");
+        let script = format!("exec{}; exec{}; {listen}exec \"$@\"", aside.concat(), into.concat());
         let mut command = Command::new("bash");
         command.args(["-c", &script, "vrrpd"]).arg(program).arg("--config").arg(config);
         let path = std::env::var("PATH").unwrap_or_default();

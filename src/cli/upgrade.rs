@@ -12,6 +12,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Looks at most: well over the time after which the guardian resigns.
 const LOOKS: usize = 250;
 
+#[expect(clippy::disallowed_methods, reason = "a client, not the daemon: it waits between two looks")]
 /// Upgrades, and says from which version to which.
 pub(super) fn upgrade(socket: &Path) -> Result<Verdict, ClientError> {
     let before = generation(socket)?;

@@ -172,7 +172,8 @@ mod tests {
     use super::super::testing::{address, at, clock, priority, record};
     use super::*;
     use crate::units::Family;
-    use crate::vrrp::{Role, Unfit, Why};
+    use crate::vrrp::{Resumption, Role, Unfit, Why};
+    use std::time::Duration;
 
     fn heard(evidence_priority: Option<u8>) -> Evidence {
         Evidence {
@@ -273,6 +274,10 @@ mod tests {
                 "web: the protocol was held up for 5.200 s beyond its deadline",
             ),
             (Cause::Configured { generation: 1, by: None, changes: [].into() }, "web: configuration 1 is in force"),
+            (
+                Cause::Resumed { how: Resumption::Upgraded, from: "0.1.0".into(), gap: Duration::from_millis(24) },
+                "web: upgraded: vrrpd goes on where vrrpd 0.1.0 left off, after 0.024 s in which its guardian stood in",
+            ),
             (
                 Cause::Configured { generation: 2, by: Some("a signal (SIGHUP)".into()), changes: [].into() },
                 "web: configuration 2 is in force, reloaded by a signal (SIGHUP): nothing changed",

@@ -90,12 +90,11 @@ impl Driver {
         watch(&epoll, desk.as_fd(), ORDERS)?;
         watch(&epoll, monitor.as_fd(), NOTICES)?;
         let mut executor = Executor::open()?;
-        let inheritance = match inheritance {
-            Some(left) => Some(take_over(&mut executor, left, plan)?),
-            None => {
-                executor.sweep()?;
-                None
-            }
+        let inheritance = if let Some(left) = inheritance {
+            Some(take_over(&mut executor, left, plan)?)
+        } else {
+            executor.sweep()?;
+            None
         };
         let notifier = Notifier::from_environment();
         let watchdog = watchdog_period().map(|period| Watchdog { notifier, period, fed: Timestamp::ZERO });

@@ -339,7 +339,7 @@ fn say(record: &Record, text: &str) {
         Cause::Transition { to, why, .. } => info!(router, state = to.name(), reason = why.name(), "{text}"),
         Cause::Warning { warning, .. } => warn!(router, reason = *warning, "{text}"),
         Cause::Restored { .. } | Cause::Refused { .. } | Cause::Stalled { .. } | Cause::Filter { on: true, .. } => {
-            warn!(router, "{text}")
+            warn!(router, "{text}");
         }
         _ => info!(router, "{text}"),
     }

@@ -32,6 +32,7 @@ pub(super) struct Port {
 }
 
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for by some router on its own")]
 struct Needs {
     multicast: bool,
     ah: bool,

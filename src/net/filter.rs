@@ -106,6 +106,7 @@ impl Filter {
     }
 
     /// The socket that owns the table, where there is one: the table stays for as long as this does.
+    #[must_use]
     pub fn owner(&self) -> Option<OwnedFd> {
         self.socket.as_ref().and_then(|socket| duplicate(socket).ok())
     }

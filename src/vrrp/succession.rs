@@ -63,7 +63,7 @@ impl RouterBequest {
         let same = self.key == spec.key && version == spec.version;
         same.then(|| {
             let name = Arc::clone(&self.name);
-            Arc::new(RouterSpec { name, interval, addresses, excluded, mac, accept, lease, ..spec.clone() })
+            Arc::new(RouterSpec { name, interval, addresses, excluded, accept, mac, lease, ..spec.clone() })
         })
     }
 

@@ -123,12 +123,11 @@ impl Executor {
         self.keeper.holds(*router, *index, ours);
     }
 
-    /// The sockets of a predecessor for this port, where they serve it.
+    /// The sockets of a predecessor for this port, where they serve it; a filter that it had set in a flood is its own.
     pub(super) fn inherited_port(&mut self, spec: &Arc<PortSpec>) -> Option<Port> {
         let vrrp = self.inherited.remove(&port_name(spec, 112))?;
         let ah = self.inherited.remove(&port_name(spec, 51));
         let port = (ah.is_some() == spec.ah).then(|| Port::adopt(spec, vrrp, ah))?;
-        // What the predecessor let the kernel drop during a flood may be of use by now.
         port.loosen().is_ok().then_some(port)
     }
 
