@@ -69,6 +69,27 @@ impl Crafted {
         }
     }
 
+    /// Frames like this one, each made wrong in a way that a look tells: of another version, another type, another
+    /// length, another TTL. IPv4 only.
+    #[must_use]
+    pub fn malformed(&self) -> Vec<Vec<u8>> {
+        // Behind 14 octets of Ethernet and 20 of IPv4: version and type, VRID, priority, count of addresses.
+        let altered = [(34, 0x41), (34, 0x32), (37, 2), (37, 0)].map(|(at, octet)| {
+            let mut frame = self.frame();
+            frame[at] = octet;
+            frame
+        });
+        altered.into_iter().chain([Self { ttl: 254, ..self.clone() }.frame()]).collect()
+    }
+
+    /// This frame with a wrong checksum. IPv4 only.
+    #[must_use]
+    pub fn falsely_summed(&self) -> Vec<u8> {
+        let mut frame = self.frame();
+        frame[40] ^= 0xff;
+        frame
+    }
+
     fn message(&self) -> Vec<u8> {
         let count = u8::try_from(self.addresses.len()).expect("crafted adverts list few addresses");
         let mut message = vec![self.version << 4 | 1, self.vrid, self.priority, count];

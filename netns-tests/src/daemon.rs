@@ -6,6 +6,7 @@ use std::process::{Command, ExitStatus, Output};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 
 use crate::{Host, Must, PairConfig, Process};
 
@@ -145,6 +146,16 @@ impl Daemon {
     /// Like [`Daemon::crash`], for one that is replaced afterwards.
     pub fn kill(&mut self) {
         self.process.crash();
+    }
+
+    /// The processes without which it does not speak: keepalived's supervisor and the one it supervises, `vrrpd`'s daemon
+    /// without its guardian.
+    #[must_use]
+    pub fn speakers(&self) -> Vec<Pid> {
+        match self.implementation {
+            Implementation::Vrrpd => vec![self.process.pid()],
+            Implementation::Keepalived => self.process.tree(),
+        }
     }
 
     /// Stops its processes where they stand, as a hung host does; [`Daemon::thaw`] lets them go on.

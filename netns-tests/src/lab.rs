@@ -114,6 +114,21 @@ impl Lab {
         self.switch.forward(&host.name, true);
     }
 
+    /// Joins hosts 1 and 2 by this many cables besides the switch: `lan1`, `lan2`, ..., where they have the addresses
+    /// 10.200.N.1 and 10.200.N.2.
+    pub fn join(&self, cables: u8) {
+        let (first, second) = (self.host(1), self.host(2));
+        for number in 1..=cables {
+            let name = format!("lan{number}");
+            let mac = [2, 0, 0, 0, 1, number];
+            first.netlink.add_cable(&name, &second.namespace, &name, mac).must("making a cable");
+            for host in [first, second] {
+                host.add_address_on(&name, Ipv4Addr::new(10, 200, number, host.number).into(), 24);
+                host.set_up(&name, true);
+            }
+        }
+    }
+
     /// Takes the host's interface away altogether.
     pub fn remove_interface(&self, host: &Host) {
         host.netlink.delete_link(host.index(INTERFACE)).must("removing an interface");
@@ -241,7 +256,11 @@ impl Host {
 
     /// Puts an address on `eth0`.
     pub fn add_address(&self, address: IpAddr, prefix: u8) {
-        let address = InterfaceAddress { index: self.index(INTERFACE), address, prefix, protocol: 0 };
+        self.add_address_on(INTERFACE, address, prefix);
+    }
+
+    fn add_address_on(&self, interface: &str, address: IpAddr, prefix: u8) {
+        let address = InterfaceAddress { index: self.index(interface), address, prefix, protocol: 0 };
         self.netlink.add_address(&address).must(format!("adding {}", address.address));
     }
 
@@ -287,6 +306,12 @@ impl Host {
     pub fn capture(&self) -> Capture {
         let index = self.index(INTERFACE);
         Capture::start(self.namespace.enter(|| packet_socket(index)), format!("{} {INTERFACE}", self.name))
+    }
+
+    /// Captures at all of this host's interfaces.
+    #[must_use]
+    pub fn capture_everywhere(&self) -> Capture {
+        Capture::start(self.namespace.enter(|| packet_socket(0)), self.name.clone())
     }
 
     /// Captures every frame on one of this host's interfaces, of interest or not.

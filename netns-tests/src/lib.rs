@@ -51,7 +51,7 @@ pub use lab::{Host, Injector, Lab};
 pub use manager::{Job, Manager};
 pub use measure::{Usage, Used, median, percentile};
 pub use nginx::Nginx;
-pub use notices::{Notice, Notices};
+pub use notices::{Notice, Notices, held_by_both};
 pub use pair::{PairConfig, RouterConfig, ScriptConfig};
 pub use process::Process;
 pub use stamp::Stamp;

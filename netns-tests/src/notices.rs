@@ -68,6 +68,33 @@ impl Notices {
     }
 }
 
+/// For how long, between `start` and `end`, two hosts both had `address`, of which the first had it at `start`.
+#[must_use]
+pub fn held_by_both(first: &Notices, second: &Notices, address: IpAddr, start: Stamp, end: Stamp) -> Duration {
+    let changes = |notices: &Notices, host: usize| -> Vec<(Stamp, usize, bool)> {
+        let change = |(at, notice)| match notice {
+            Notice::Address(which) if which == address => Some((at, host, true)),
+            Notice::AddressGone(which) if which == address => Some((at, host, false)),
+            _ => None,
+        };
+        notices.heard().into_iter().filter_map(change).filter(|(at, _, _)| (start..end).contains(at)).collect()
+    };
+    overlap([changes(first, 0), changes(second, 1)].concat(), start, end)
+}
+
+/// From the changes of two hosts, the first of which has it at `start`: for how long both have it.
+fn overlap(mut changes: Vec<(Stamp, usize, bool)>, start: Stamp, end: Stamp) -> Duration {
+    changes.sort_unstable();
+    let (mut has, mut since, mut both) = ([true, false], start, Duration::ZERO);
+    for (at, host, now) in changes.into_iter().chain([(end, 0, false)]) {
+        if has == [true, true] {
+            both += at - since;
+        }
+        (has[host], since) = (now, at);
+    }
+    both
+}
+
 impl Drop for Notices {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
@@ -86,5 +113,28 @@ fn notice(message: &RouteNetlinkMessage) -> Option<Notice> {
         RouteNetlinkMessage::NewAddress(address) => address_of(address).map(Notice::Address),
         RouteNetlinkMessage::DelAddress(address) => address_of(address).map(Notice::AddressGone),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_both_hold_at_once_counts() {
+        let start = Stamp::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let both = |changes: &[(u64, usize, bool)]| {
+            overlap(changes.iter().map(|&(millis, host, has)| (at(millis), host, has)).collect(), start, at(100))
+        };
+        for (changes, millis) in [
+            (&[][..], 0),
+            (&[(10, 1, true)], 90),
+            (&[(10, 0, false), (20, 1, true)], 0),
+            (&[(10, 1, true), (30, 0, false)], 20),
+            (&[(10, 1, true), (20, 1, true), (30, 0, false), (50, 0, true), (60, 1, false)], 30),
+        ] {
+            assert_eq!(both(changes), Duration::from_millis(millis), "{changes:?}");
+        }
     }
 }

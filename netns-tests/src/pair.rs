@@ -7,7 +7,7 @@ use std::time::Duration;
 /// What one host of a pair is to do.
 #[derive(Debug, Clone, Default)]
 pub struct PairConfig {
-    /// Its virtual routers, on `eth0`.
+    /// Its virtual routers.
     pub routers: Vec<RouterConfig>,
     /// The scripts that they may track.
     pub scripts: Vec<ScriptConfig>,
@@ -18,6 +18,8 @@ pub struct PairConfig {
 pub struct RouterConfig {
     /// Its label.
     pub name: String,
+    /// Where it is.
+    pub interface: String,
     /// 1 to 255.
     pub vrid: u8,
     /// 1 to 255.
@@ -55,6 +57,7 @@ impl RouterConfig {
     pub fn web(priority: u8) -> Self {
         Self {
             name: "web".to_owned(),
+            interface: "eth0".to_owned(),
             vrid: 51,
             priority,
             interval: Duration::from_millis(100),
@@ -143,7 +146,7 @@ vrrp_script {name} {{
 
 impl RouterConfig {
     fn to_vrrpd(&self) -> String {
-        let Self { name, vrid, priority, interval, version, addresses, preempt, track } = self;
+        let Self { name, interface, vrid, priority, interval, version, addresses, preempt, track } = self;
         let addresses = joined(addresses, ", ", |address| format!("\"{}\"", with_prefix(*address)));
         let track = joined(track, ", ", |(name, weight)| {
             let weight = weight.map_or_else(|| "\"required\"".to_owned(), |weight| weight.to_string());
@@ -153,7 +156,7 @@ impl RouterConfig {
         format!(
             r#"
 [virtual_router.{name}]
-interface = "eth0"
+interface = "{interface}"
 virtual_router_id = {vrid}
 priority = {priority}
 version = {version}
@@ -166,7 +169,7 @@ track = {{ {track} }}
     }
 
     fn to_keepalived(&self) -> String {
-        let Self { name, vrid, priority, interval, version, addresses, preempt, track } = self;
+        let Self { name, interface, vrid, priority, interval, version, addresses, preempt, track } = self;
         let addresses = joined(addresses, "\n    ", |address| with_prefix(*address));
         let track = joined(track, "\n    ", |(name, weight)| {
             let weight = weight.map(|weight| format!("weight {weight}")).unwrap_or_default();
@@ -180,7 +183,7 @@ track = {{ {track} }}
             r"
 vrrp_instance {name} {{
   state {state}
-  interface eth0
+  interface {interface}
   virtual_router_id {vrid}
   priority {priority}
   version {version}

@@ -18,6 +18,12 @@ impl Stamp {
         Self(SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock stands after 1970"))
     }
 
+    /// The moment this long before `later`.
+    #[must_use]
+    pub fn before(later: Self, by: Duration) -> Self {
+        Self(later.0.saturating_sub(by))
+    }
+
     /// How far `self` lies after `earlier`, in milliseconds: negative if it lies before.
     #[must_use]
     pub fn millis_after(self, earlier: Self) -> f64 {

@@ -22,26 +22,6 @@ fn stranger(duo: &Duo) -> Crafted {
     Crafted { source_mac: [2, 0, 0, 0, 0, 99], ..Crafted::new(254).from(duo.lab.client().ip()) }
 }
 
-/// Wrong in ways that the kernel can tell: cut, too long, of another version, another type, with another TTL.
-fn plainly_malformed(advert: &Crafted) -> Vec<Vec<u8>> {
-    let whole = advert.frame();
-    let with = |at: usize, octet: u8| {
-        let mut frame = whole.clone();
-        frame[at] = octet;
-        frame
-    };
-    let low_ttl = Crafted { ttl: 254, ..advert.clone() }.frame();
-    // Behind 14 octets of Ethernet and 20 of IPv4: version and type, ..., the count of addresses.
-    vec![with(34, 0x41), with(34, 0x32), with(37, 2), with(37, 0), low_ttl]
-}
-
-/// Wrong in its checksum, which takes adding up.
-fn falsely_summed(advert: &Crafted) -> Vec<u8> {
-    let mut frame = advert.frame();
-    frame[40] ^= 0xff;
-    frame
-}
-
 fn transitions(daemon: &Daemon) -> u64 {
     daemon.router("web")["counters"]["active_transitions"].as_u64().unwrap()
 }
@@ -83,7 +63,7 @@ fn withstand(duo: &Duo, daemons: &[Daemon; 2], frames: Vec<Vec<u8>>, rate: u32, 
 fn forty_thousand_malformed_adverts_a_second_change_nothing_and_are_left_to_the_kernel() {
     let duo = Duo::default();
     let daemons = duo.start(Vrrpd, &web(100), &web(99));
-    withstand(&duo, &daemons, plainly_malformed(&stranger(&duo)), RATE, || {
+    withstand(&duo, &daemons, stranger(&duo).malformed(), RATE, || {
         for daemon in &daemons {
             let interface = interface(daemon);
             assert_eq!(interface["counters_estimated"], true, "{interface}");
@@ -112,7 +92,7 @@ fn forty_thousand_malformed_adverts_a_second_change_nothing_and_are_left_to_the_
 fn what_the_kernel_cannot_tell_changes_nothing_either() {
     let duo = Duo::default();
     let daemons = duo.start(Vrrpd, &web(100), &web(99));
-    withstand(&duo, &daemons, vec![falsely_summed(&stranger(&duo))], RATE, || {
+    withstand(&duo, &daemons, vec![stranger(&duo).falsely_summed()], RATE, || {
         for daemon in &daemons {
             assert_eq!(interface(daemon)["counters"]["filtered"], 0);
         }
@@ -126,7 +106,7 @@ fn a_unicast_flood_changes_nothing() {
     let IpAddr::V4(backup) = duo.lab.host(2).ip() else { panic!("labs have IPv4 addresses") };
     let at_backup = |advert: Crafted| Crafted { to: Some((backup, [2, 0, 0, 0, 0, 2])), ..advert };
     // Some are sound but for not being sent to the group, and some come from everywhere.
-    let mut frames = plainly_malformed(&at_backup(stranger(&duo)));
+    let mut frames = at_backup(stranger(&duo)).malformed();
     frames.push(at_backup(stranger(&duo)).frame());
     frames.extend((1..=50).map(|last| at_backup(stranger(&duo).from(Ipv4Addr::new(10, 9, 8, last))).frame()));
     withstand(&duo, &daemons, frames, RATE, || {});
@@ -136,7 +116,7 @@ fn a_unicast_flood_changes_nothing() {
 fn a_router_that_comes_with_a_reload_is_heard_while_the_flood_goes_on() {
     let duo = Duo::default();
     let [first, second] = duo.start(Vrrpd, &web(100), &web(99));
-    let flood = Flood::start(duo.lab.client(), plainly_malformed(&stranger(&duo)), RATE);
+    let flood = Flood::start(duo.lab.client(), stranger(&duo).malformed(), RATE);
     let deadline = Stamp::now() + PATIENCE;
     while interface(&second)["counters_estimated"] != true {
         assert!(Stamp::now() < deadline, "no filter");
