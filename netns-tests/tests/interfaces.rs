@@ -62,6 +62,34 @@ fn an_owner_keeps_its_addresses_over_a_stop_and_a_crash() {
     }
 }
 
+/// The second address of the interface, where the first is what adverts would come from otherwise.
+#[test]
+fn adverts_come_from_the_source_address_and_list_no_excluded_address() {
+    let duo = Duo::default();
+    let host = duo.lab.host(1);
+    let (source, excluded): (IpAddr, IpAddr) = ([192, 168, 100, 77].into(), [192, 168, 101, 10].into());
+    host.add_address(source, 24);
+    let six: IpAddr = "2001:db8:101::10".parse().unwrap();
+    let more = format!("source_address = \"{source}\"\nexcluded_addresses = [\"{excluded}/24\", \"{six}/64\"]");
+    let daemon = start(host, 100, &more);
+    duo.capture.wait_until_only(source, Duration::from_millis(250), PATIENCE);
+    for address in [vip(), excluded, six] {
+        host.wait_until_has(address, true, PATIENCE);
+    }
+    let events = duo.capture.events();
+    let adverts: Vec<_> = events.iter().filter_map(netns_tests::Event::advert).collect();
+    assert!(!adverts.is_empty() && adverts.iter().all(|advert| advert.addresses == [vip()]), "{adverts:?}");
+    for address in [vip(), excluded, six] {
+        assert!(events.iter().any(|event| event.announced() == Some(address)), "{address} is announced");
+    }
+    // Without the address that it is to speak from it cannot speak.
+    host.delete_address(source);
+    daemon.wait_for_state("web", "FAULT");
+    for address in [vip(), excluded, six] {
+        host.wait_until_has(address, false, PATIENCE);
+    }
+}
+
 #[test]
 fn a_router_that_does_not_track_its_interface_stays_master_without_a_carrier() {
     let duo = Duo::default();

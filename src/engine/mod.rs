@@ -10,6 +10,7 @@ mod deadlines;
 mod drain;
 mod event;
 mod fitness;
+mod flaps;
 mod links;
 mod oddity;
 mod plan;
@@ -39,6 +40,7 @@ use crate::time::Timestamp;
 use crate::units::Priority;
 use crate::vrrp::{Action, Cause, Effects, Router, Seq, Verdict};
 use deadlines::{Deadlines, Due};
+use flaps::Flaps;
 use links::Links;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -86,6 +88,7 @@ enum Phase {
 struct Slot {
     router: Router,
     group: GroupId,
+    flaps: Flaps,
 }
 
 #[derive(Debug)]

@@ -54,7 +54,7 @@ pub(super) enum Oddity {
     )]
     AddressListDiffers,
     #[error(
-        "it lists other addresses, and VRRPv2 takes no adverts then: set the same virtual_addresses on both sides, or another VRID if it is not a peer"
+        "it lists other addresses, and VRRPv2 takes no adverts then, so both become Master: set the same virtual_addresses on both sides, with one of them stopped meanwhile, or another VRID if it is not a peer"
     )]
     AddressListRefused,
     #[error("it claims to own the addresses (priority 255), as this router does: only one can")]
@@ -67,6 +67,10 @@ pub(super) enum Oddity {
          and at firewalls"
     )]
     AddressClaimed { mac: MacAddr },
+    #[error(
+        "this router has taken over and given way to it three times within a minute: adverts come late or are lost; look for load and full queues on both sides, or raise advert_interval"
+    )]
+    Flapping,
 }
 
 impl Oddity {
@@ -89,6 +93,7 @@ impl Oddity {
             Self::OwnerConflict => "owner_conflicts",
             Self::EqualPriority => "equal_priority",
             Self::AddressClaimed { .. } => "address_claimed",
+            Self::Flapping => "flapping",
         }
     }
 
@@ -104,7 +109,7 @@ impl Oddity {
     /// Where it is counted; a version other than the router's counts at the interface.
     pub(super) fn counter(self, counters: &mut RouterCounters) -> Option<&mut u64> {
         match self {
-            Self::Version { .. } | Self::EqualPriority | Self::AddressClaimed { .. } => None,
+            Self::Version { .. } | Self::EqualPriority | Self::AddressClaimed { .. } | Self::Flapping => None,
             Self::Own => Some(&mut counters.self_received),
             Self::Source => Some(&mut counters.source_address_errors),
             Self::Destination => Some(&mut counters.destination_errors),

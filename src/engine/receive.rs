@@ -6,7 +6,7 @@ use super::oddity::Oddity;
 use super::warnings::warn;
 use crate::ids::{PortId, RouterId};
 use crate::units::{Family, Priority, Version, Vrid};
-use crate::vrrp::{Auth, Effects, HmacMode, Router, apart};
+use crate::vrrp::{Auth, Effects, HmacMode, Role, Router, apart};
 use crate::wire::trailer::Trailer;
 use crate::wire::{Advert, DecodeError, Packet, Rejection, Standing, auth};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -30,12 +30,17 @@ impl Engine {
             return self.discard(port, id, Oddity::IntervalZero, packet.source, out);
         };
         self.admit(id, packet.source, &advert, out);
+        let was = self.slot(id).router.role();
         let mut stalled = None;
         self.step(id, out, |router, out| {
             stalled = router.notice_stall(out);
             router.on_advert(packet.source, advert.standing, interval, out);
         });
         self.stalled = self.stalled.max(stalled);
+        if (was, self.slot(id).router.role()) == (Role::Master, Role::Backup) && self.slot_mut(id).flaps.note(out.now())
+        {
+            self.note(port, id, Oddity::Flapping, packet.source, out);
+        }
     }
 
     fn decode<'a>(&self, port: PortId, packet: &Packet<'a>) -> Result<Advert<'a>, Rejection> {

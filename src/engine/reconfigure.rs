@@ -1,6 +1,7 @@
 //! A new plan takes the place of the running one: what stays the same is not touched, what changed is amended in
 //! place, and every group settles once.
 
+use super::flaps::Flaps;
 use super::tracker::Tracker;
 use super::{Drain, Engine, Group, GroupPlan, Phase, Plan, Slot, Weight};
 use crate::ids::{GroupId, RouterId, RouterKey, TrackerId};
@@ -143,7 +144,7 @@ impl Engine {
             slot.router.amend(spec, group.name.clone(), out);
         } else {
             let router = Router::new(id, port, group.name.clone(), Arc::clone(spec), out.now());
-            self.slots.push(Some(Slot { router, group: group_id }));
+            self.slots.push(Some(Slot { router, group: group_id, flaps: Flaps::default() }));
         }
         self.links.need(port, id, spec, group.candidacy.priority.is_owner());
         id

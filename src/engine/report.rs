@@ -36,7 +36,7 @@ impl Engine {
     pub fn briefs(&self) -> impl Iterator<Item = RouterBrief<'_>> {
         let members = self.groups.iter().flat_map(|group| &group.members);
         members.map(|&router| {
-            let Slot { router: state, group } = self.slot(router);
+            let Slot { router: state, group, .. } = self.slot(router);
             let (role, _, why) = state.standing_since();
             let (holding, able) = (state.is_holding(), state.is_promotable());
             RouterBrief { router, group: *group, spec: state.spec(), role, why, holding, able }

@@ -3,6 +3,7 @@
 
 use super::counters::PortCounters;
 use super::drain::Drain;
+use super::flaps::Flaps;
 use super::tracker::{Tracker, TrackerBequest};
 use super::{Engine, Phase, Plan, Slot};
 use crate::ids::{GroupId, InterfaceName, RouterId, TrackerId};
@@ -96,7 +97,7 @@ impl Engine {
             let RouterId(index) = router.id;
             let port = self.links.port_for(&router.key.port());
             let router = Router::resume(router.clone(), port, former, out.now());
-            self.slots[index as usize] = Some(Slot { router, group: GroupId(0) });
+            self.slots[index as usize] = Some(Slot { router, group: GroupId(0), flaps: Flaps::default() });
         }
         self.generation = bequest.generation;
         if let Some(until) = bequest.delayed_until {

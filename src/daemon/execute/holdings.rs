@@ -7,7 +7,7 @@ use super::super::leases;
 use super::Executor;
 use crate::engine::Bequest;
 use crate::ids::{InterfaceName, RouterId};
-use crate::net::{NetlinkError, Placement, Port, sweep_routes};
+use crate::net::{NetlinkError, Placement, Port, sweep_held_sources, sweep_routes};
 use crate::units::VirtualAddress;
 use crate::vrrp::{Auth, MacMode, PortSpec, RouterSpec};
 use serde::{Deserialize, Serialize};
@@ -92,6 +92,8 @@ impl Executor {
         drop(sockets.remove(FILTER));
         self.inherited = sockets;
         self.vmacs.adopt(&mut self.netlink)?;
+        // The ports that still need it set it again as they open.
+        sweep_held_sources();
         let held = placed.into_iter().filter_map(|placed| Some((former.get(&placed.router)?, placed)));
         let mut routes_differ = false;
         for (spec, placed) in held {
