@@ -690,12 +690,13 @@ fn a_master_whose_address_is_removed_again_and_again_retreats_for_longer_each_ti
 
 #[test]
 fn an_operator_ends_a_retreat_by_a_reload_or_by_undrain() {
+    type Way<'a> = &'a dyn Fn(&mut Lab, NodeId);
     let by_undrain = |lab: &mut Lab, node| {
         lab.command(node, Command::Undrain { router: Some("r1".into()), by: "root".into() });
         lab.run(millis(10));
     };
     let by_reload = |lab: &mut Lab, node| lab.reload(node, &plan([alone(150, router(1))]));
-    let ways: [&dyn Fn(&mut Lab, NodeId); 2] = [&by_undrain, &by_reload];
+    let ways: [Way<'_>; 2] = [&by_undrain, &by_reload];
     for end in ways {
         let (mut lab, _, [a, b]) = lan([150, 100], &router(1));
         lab.run(secs(30));
