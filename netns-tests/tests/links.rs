@@ -185,6 +185,6 @@ fn routes_and_rules_have_the_same_budget_and_it_ends_by_itself() {
     duo.capture.wait_for_advert(host.ip(), start, 2 * PATIENCE);
     let away = Stamp::now() - start;
     assert!(away > Duration::from_secs(8), "back after {away:?}");
-    let routes = String::from_utf8(host.run("ip", &["route"]).stdout).unwrap();
-    assert!(routes.contains("203.0.113.0/24"), "{routes}");
+    let table = String::from_utf8(host.run("ip", &["route"]).stdout).unwrap();
+    assert!(table.contains("203.0.113.0/24"), "{table}");
 }

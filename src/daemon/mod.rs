@@ -3,6 +3,7 @@
 
 mod changes;
 mod clock;
+mod confinement;
 mod driver;
 mod execute;
 mod floodgate;
@@ -11,6 +12,7 @@ mod journal;
 mod leases;
 mod link;
 mod log;
+mod memory;
 mod ports;
 mod privileges;
 mod seal;
@@ -30,6 +32,7 @@ use crate::hooks::{HookPlan, Hooks, Trouble};
 use crate::ids::TrackerId;
 use crate::net::set_realtime;
 use crate::vrrp::Resumption;
+use confinement::ConfinementError;
 use driver::{Driver, DriverError};
 use link::{Channels, Configured, Order, Orders, channels};
 use privileges::MissingCapability;
@@ -86,31 +89,40 @@ fn start(path: &Path) -> Result<End, StartError> {
     let left = Left::collect();
     let program = std::env::current_exe()?;
     let loaded_at = clock::wall();
+    let locked = memory::lock();
+    privileges::start_only();
     let Loaded { daemon, plan, hooks, warnings } = config::load(path, &Context::run(&SystemHost))?;
     eprint!("{warnings}");
     privileges::check()?;
     let listener = Listener::bind(&daemon.control_socket, &daemon.control_group)?;
-    let verbosity = log::start(daemon.log_level, daemon.log_format)?;
+    let confined = confinement::refuse_what_nobody_needs();
     let directory = state::directory(&daemon.state_directory, path);
-    let (keeper, restored) = Keeper::start(&directory, &(Arc::new(|complaint| warn!("{complaint}")) as Complaint));
+    let (verbosity, signals, (keeper, restored)) = privileges::without_any(|| {
+        let verbosity = log::start(daemon.log_level, daemon.log_format)?;
+        let keeper = Keeper::start(&directory, &(Arc::new(|complaint| warn!("{complaint}")) as Complaint));
+        Ok::<_, StartError>((verbosity, signals::listen()?, keeper))
+    })?;
+    say(confined);
+    if let Err(error) = locked {
+        warn!("memory is not locked ({error}): under pressure the daemon may wait for a disk. Raise LimitMEMLOCK");
+    }
     let inheritance = left.take_up().and_then(|taken| {
         taken.inspect_err(|useless| warn!("nothing of the daemon before this one is taken over: {useless}")).ok()
     });
     let started = inheritance.as_ref().map_or(loaded_at, |left| left.started);
     let mut engine = Engine::new(0);
     let drains = state::restore_drains(&mut engine, restored.drains);
-    let signals = signals::listen()?;
     let Channels { orders, desk, news, dropped } = channels()?;
     let hooks = start_hooks(hooks, inheritance.as_ref());
     let driver = Driver::new(engine, desk, inheritance, &plan)?;
     let protocol = spawn_protocol(driver, daemon.realtime_priority)?;
-    // The protocol thread keeps what it has, for the guardian that it starts.
-    privileges::keep_from_children();
+    privileges::serve_only();
     let report = report_to(orders.clone());
     let watchers = Watchers::start(Arc::clone(&report))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(PROGRAM_STARTS)
+        .on_thread_start(privileges::run_programs_only)
         .thread_stack_size(256 << 10)
         .build()?;
     let end = runtime.block_on(async {
@@ -179,6 +191,13 @@ fn start_hooks(plan: HookPlan, inheritance: Option<&Inheritance>) -> Hooks {
     hooks
 }
 
+/// A host that cannot do it is told, and runs without.
+fn say(confined: Result<(), ConfinementError>) {
+    if let Err(error) = confined {
+        warn!("{error}");
+    }
+}
+
 fn spawn_protocol(driver: Driver, realtime: Option<u8>) -> io::Result<JoinHandle<Option<Handed>>> {
     std::thread::Builder::new().name("protocol".to_owned()).spawn(move || {
         if let Some(priority) = realtime
@@ -186,6 +205,8 @@ fn spawn_protocol(driver: Driver, realtime: Option<u8>) -> io::Result<JoinHandle
         {
             warn!("realtime_priority is not granted ({error}): the protocol thread runs with ordinary priority");
         }
+        privileges::network_only();
+        say(confinement::write_nothing());
         driver.run()
     })
 }

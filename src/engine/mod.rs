@@ -62,6 +62,8 @@ pub struct Engine {
     trackers: Vec<Option<Tracker>>,
     links: Links,
     deadlines: Deadlines,
+    /// Memory for who is due soon.
+    near: Vec<Due>,
     warnings: Warnings,
     /// The wall clock at the origin of time, since 1970.
     wall_origin: Duration,
@@ -198,11 +200,11 @@ impl Engine {
 
     /// Lets Masters whose adverts are due soon go along with the ones just sent.
     fn share_wake(&mut self, out: &mut Effects<'_>) {
-        let mut near = Vec::new();
+        let mut near = std::mem::take(&mut self.near);
         while let Some(due) = self.deadlines.pop(out.now() + SHARED_WAKE) {
             near.push(due);
         }
-        for due in near {
+        for due in near.drain(..) {
             match due {
                 Due::Router(id) if self.knows(id) => {
                     self.slot_mut(id).router.advertise_early(SHARED_WAKE, out);
@@ -214,6 +216,7 @@ impl Engine {
                 Due::DrainOver => self.arm_drain_over(),
             }
         }
+        self.near = near;
     }
 
     /// Lets one router act, and its group settle where its verdict changed.

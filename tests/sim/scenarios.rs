@@ -692,6 +692,7 @@ type Way<'a> = &'a dyn Fn(&mut Lab, NodeId);
 
 #[test]
 fn an_operator_ends_a_retreat_by_a_reload_or_by_undrain() {
+    type Way<'a> = &'a dyn Fn(&mut Lab, NodeId);
     let by_undrain = |lab: &mut Lab, node| {
         lab.command(node, Command::Undrain { router: Some("r1".into()), by: "root".into() });
         lab.run(millis(10));

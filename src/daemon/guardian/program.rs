@@ -2,6 +2,7 @@
 
 use super::super::clock;
 use super::super::seal::Stamps;
+use super::super::{confinement, memory};
 use super::caretaker::{Caretaker, Speech};
 use super::pulse::{self, Pulse};
 use super::will::{Message, Will};
@@ -38,6 +39,9 @@ pub fn run() -> ExitCode {
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT, signal_hook::consts::SIGHUP] {
         let _ = signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)));
     }
+    // Without these it still does its work.
+    let _ = memory::lock();
+    let _ = confinement::allow_what_a_guardian_needs();
     let mut guardian = Guardian {
         daemon: getppid(),
         wills: BTreeMap::new(),
