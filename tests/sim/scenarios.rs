@@ -688,8 +688,6 @@ fn a_master_whose_address_is_removed_again_and_again_retreats_for_longer_each_ti
     }
 }
 
-type Way<'a> = &'a dyn Fn(&mut Lab, NodeId);
-
 #[test]
 fn an_operator_ends_a_retreat_by_a_reload_or_by_undrain() {
     type Way<'a> = &'a dyn Fn(&mut Lab, NodeId);
