@@ -1,4 +1,5 @@
 //! Who else claims a virtual address, by ARP and neighbour advertisements: which of them is a stranger.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
 use pnet_base::MacAddr;
 use std::net::IpAddr;
