@@ -57,7 +57,7 @@ pub(super) const REFUSED: [libc::c_long; 46] = [
 ];
 
 /// All that the guardian needs once it has started.
-pub(super) const GUARDIAN: [libc::c_long; 44] = [
+pub(super) const GUARDIAN: [libc::c_long; 46] = [
     // To wait, and to hear.
     libc::SYS_ppoll,
     libc::SYS_recvfrom,
@@ -87,6 +87,8 @@ pub(super) const GUARDIAN: [libc::c_long; 44] = [
     libc::SYS_openat,
     libc::SYS_getdents64,
     libc::SYS_statx,
+    libc::SYS_fstat,
+    libc::SYS_newfstatat,
     libc::SYS_lseek,
     libc::SYS_fcntl,
     libc::SYS_close,
