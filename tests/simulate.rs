@@ -149,7 +149,7 @@ fn a_broken_network_is_a_split_brain_and_an_assertion_says_so() {
   12.000s     == mend a
   12.223s  a  web: warning: split_brain (b): it sends adverts as Master too, of lower standing; it was answered. If this stays, one side does not hear the other: look at the network and at firewalls
   12.223s  b  web: MASTER -> BACKUP: a has the higher priority 100
-  13.723s  a  web: announced its addresses again: b was Master too for 0.000 s
+  13.723s  a  web: announced its addresses again: b was Master too, and gave in when it was first heard
 
 web (ipv4, VRID 51) on a, b
    0.000s  nobody      3.609s
@@ -232,7 +232,7 @@ fn one_direction_of_unicast_can_fail() {
    8.223s  a  web: warning: split_brain (b): it sends adverts as Master too, of lower standing; it was answered. If this stays, one side does not hear the other: look at the network and at firewalls
   10.000s     == mend a->b
   10.223s  b  web: MASTER -> BACKUP: a has the higher priority 100
-  11.723s  a  web: announced its addresses again: b was Master too for 2.000 s
+  11.723s  a  web: announced its addresses again: b was Master too, for at least 2.000 s
 
 web (ipv4, VRID 51) on a, b
    0.000s  nobody      3.609s
