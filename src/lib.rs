@@ -19,7 +19,7 @@
 //!            vrrp::Router           state; has its verdict changed?
 //!            Engine::settle         the group takes the minimum of its members' verdicts
 //!          -> actions, in causal order
-//! actions  daemon::execute: adverts first, then addresses in one netlink batch, then announcements
+//! actions  daemon::execute: adverts first, then addresses in netlink batches, each followed by its announcements
 //!
 //! track    Action::RunCheck -> checks::Runner -> Event::Check -> rise and fall -> one priority for the group
 //! kernel   net::Monitor -> Event::Interface, Event::AddressLost

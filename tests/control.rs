@@ -401,7 +401,7 @@ impl Serving {
     fn happens(&self, detail: &str) {
         let cause = Cause::Interface { up: true, detail: detail.into() };
         let subject = Subject::Interface { name: "eth0".into() };
-        self.history.append(&Record { seq: 1, at: Timestamp::ZERO, subject, cause }, &clock());
+        self.history.append(&Arc::new(Record { seq: 1, at: Timestamp::ZERO, subject, cause }), &clock());
     }
 
     fn ctl(&self, arguments: &[&str]) -> Output {

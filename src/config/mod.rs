@@ -112,7 +112,7 @@ fn load_octets(path: &Path, octets: &[u8], context: &Context<'_>) -> Result<Load
 }
 
 /// Reads every table into its draft.
-fn read(root: &Table, context: &Context<'_>, report: &mut Diagnostics) -> (Drafts, HookPlan) {
+fn read<'t>(root: &'t Table, context: &Context<'_>, report: &mut Diagnostics) -> (Drafts, HookPlan) {
     let daemon = daemon::read(root, report);
     let script_user: Arc<str> = daemon.settings.script_user.clone();
     let tracks: Vec<_> =
@@ -125,12 +125,12 @@ fn read(root: &Table, context: &Context<'_>, report: &mut Diagnostics) -> (Draft
     let fifo = hooks::fifo(root.get("notify"), router_entries.iter().chain(group_entries).filter_map(notify), report);
     let mut hook_scripts = Vec::new();
     let mut hooks_of = |entry| hooks::read(entry, &script_user, &mut hook_scripts, report);
-    let hooks = HookPlan {
-        all: hooks_of(root.get("notify")),
-        routers: router_entries.iter().map(|entry| (entry.key.as_str().into(), hooks_of(notify(entry)))).collect(),
-        groups: group_entries.iter().map(|entry| (entry.key.as_str().into(), hooks_of(notify(entry)))).collect(),
-        fifo,
+    let all = hooks_of(root.get("notify"));
+    let mut own_hooks = |entries: &'t [Entry]| {
+        let named = entries.iter().map(|entry| (entry.key.as_str().into(), hooks_of(notify(entry))));
+        named.filter(|(_, set)| !set.is_empty()).collect()
     };
+    let hooks = HookPlan { all, routers: own_hooks(router_entries), groups: own_hooks(group_entries), fifo };
     (Drafts { daemon, tracks, routers, groups, hook_scripts }, hooks)
 }
 

@@ -1,4 +1,5 @@
-//! The history: the last records, rendered once, for whoever asks and whoever follows.
+//! The history: the last records, for whoever asks and whoever follows. What is kept in memory are the records
+//! themselves, a third of the size of their JSON; they are rendered again when somebody asks, always to the same line.
 
 use super::record::Rendering;
 use super::wall::WallClock;
@@ -14,8 +15,6 @@ pub struct Entry {
     pub seq: Seq,
     /// As JSON on one line.
     pub json: Arc<str>,
-    /// In English.
-    pub text: Arc<str>,
 }
 
 /// A run of entries, oldest first.
@@ -40,8 +39,38 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Ring {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<Kept>,
     newest: Seq,
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    seq: Seq,
+    form: Form,
+}
+
+#[derive(Clone, Debug)]
+enum Form {
+    /// Of an earlier run, as it was read.
+    Line(Arc<str>),
+    /// Of this run, with the clocks as they stood when it was appended.
+    Record(Arc<Record>, WallClock),
+}
+
+impl Kept {
+    fn entry(&self) -> Entry {
+        let json = match &self.form {
+            Form::Line(json) => Arc::clone(json),
+            Form::Record(record, clock) => Rendering::new(record, self.seq, clock).json.into(),
+        };
+        Entry { seq: self.seq, json }
+    }
+}
+
+impl From<Entry> for Kept {
+    fn from(Entry { seq, json }: Entry) -> Self {
+        Self { seq, form: Form::Line(json) }
+    }
 }
 
 impl History {
@@ -59,34 +88,35 @@ impl History {
     #[must_use]
     pub fn restored(entries: Vec<Entry>) -> Self {
         let newest = entries.last().map_or(0, |entry| entry.seq);
-        let mut entries = VecDeque::from(entries);
-        entries.drain(..entries.len().saturating_sub(Self::KEPT));
+        let older = entries.len().saturating_sub(Self::KEPT);
+        let entries = entries.into_iter().skip(older).map(Kept::from).collect();
         let ring = Mutex::new(Ring { entries, newest });
         Self(Arc::new(Shared { ring, newest: watch::Sender::new(newest) }))
     }
 
-    /// Renders and keeps a record under the next number, and wakes the followers.
+    /// Keeps a record under the next number and wakes the followers. Returns that number with the rendering.
     #[expect(clippy::must_use_candidate, reason = "appending is the effect; what it became is for those who want it")]
-    pub fn append(&self, record: &Record, clock: &WallClock) -> Entry {
-        let entry = {
+    pub fn append(&self, record: &Arc<Record>, clock: &WallClock) -> (Seq, Rendering) {
+        let seq = {
             let mut ring = self.ring();
             let seq = ring.newest + 1;
-            let Rendering { json, text } = Rendering::new(record, seq, clock);
-            let entry = Entry { seq, json: json.into(), text: text.into() };
-            ring.push(entry.clone());
-            entry
+            ring.push(Kept { seq, form: Form::Record(Arc::clone(record), *clock) });
+            seq
         };
-        self.0.newest.send_replace(entry.seq);
-        entry
+        self.0.newest.send_replace(seq);
+        (seq, Rendering::new(record, seq, clock))
     }
 
     /// At most `limit` entries after the number `seen`, oldest first.
     #[must_use]
     pub fn after(&self, seen: Seq, limit: usize) -> Page {
-        let ring = self.ring();
-        let oldest = ring.entries.front().map_or(ring.newest + 1, |entry| entry.seq);
-        let from = ring.entries.partition_point(|entry| entry.seq <= seen);
-        let entries = ring.entries.range(from..).take(limit).cloned().collect();
+        let (kept, oldest) = {
+            let ring = self.ring();
+            let oldest = ring.entries.front().map_or(ring.newest + 1, |entry| entry.seq);
+            let from = ring.entries.partition_point(|entry| entry.seq <= seen);
+            (ring.entries.range(from..).take(limit).cloned().collect::<Vec<Kept>>(), oldest)
+        };
+        let entries = kept.iter().map(Kept::entry).collect();
         Page { entries, lost: oldest.saturating_sub(seen.saturating_add(1)) }
     }
 
@@ -126,7 +156,7 @@ impl Page {
 }
 
 impl Ring {
-    fn push(&mut self, entry: Entry) {
+    fn push(&mut self, entry: Kept) {
         if self.entries.len() == History::KEPT {
             self.entries.pop_front();
         }
@@ -137,14 +167,14 @@ impl Ring {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{clock, priority, record};
+    use super::super::testing::{at, clock, priority, record};
     use super::*;
     use crate::vrrp::Cause;
 
     fn filled(records: usize, newest: Seq) -> History {
         let history = History::after_seq(newest);
         for _ in 0..records {
-            history.append(&record(Cause::Priority { from: priority(100), to: priority(80) }), &clock());
+            history.append(&Arc::new(record(Cause::Priority { from: priority(100), to: priority(80) })), &clock());
         }
         history
     }
@@ -161,10 +191,21 @@ mod tests {
     }
 
     #[test]
+    fn a_record_reads_the_same_whenever_somebody_asks() {
+        let history = filled(3, 41);
+        let moved = Arc::new(record(Cause::Drain { on: true, by: "root (uid 0)".into(), until: Some(at(1_800_000)) }));
+        let (seq, rendering) = history.append(&moved, &clock());
+        let later = history.after(seq - 1, 9);
+        assert_eq!(later.entries, [Entry { seq: 45, json: rendering.json.into() }]);
+        let restored = History::restored(history.after(0, 9).entries);
+        assert_eq!(restored.after(0, 9).lines(), history.after(0, 9).lines(), "and in the next run");
+    }
+
+    #[test]
     fn earlier_runs_are_read_on_from() {
         let earlier = filled(History::KEPT, 500).after(0, usize::MAX).entries;
         let history = History::restored([filled(3, 0).after(0, 9).entries, earlier].concat());
-        history.append(&record(Cause::Priority { from: priority(100), to: priority(80) }), &clock());
+        history.append(&Arc::new(record(Cause::Priority { from: priority(100), to: priority(80) })), &clock());
         let page = history.after(0, 1);
         assert_eq!((numbers(&page), page.lost), (vec![502], 501), "the oldest gave way");
         assert_eq!(*history.newest().borrow(), 501 + History::KEPT as Seq);

@@ -200,11 +200,10 @@ fn entry(line: &str) -> Option<Entry> {
     #[derive(Deserialize)]
     struct Known {
         seq: Seq,
-        text: String,
     }
     let json = unsealed(line)?;
-    let Known { seq, text } = serde_json::from_str(json).ok()?;
-    Some(Entry { seq, json: json.into(), text: text.into() })
+    let Known { seq } = serde_json::from_str(json).ok()?;
+    Some(Entry { seq, json: json.into() })
 }
 
 fn list(directory: &Path) -> io::Result<VecDeque<Seq>> {
@@ -238,11 +237,7 @@ mod tests {
     use tempfile::TempDir;
 
     fn entries(numbers: std::ops::RangeInclusive<Seq>) -> Vec<Entry> {
-        let entry = |seq| Entry {
-            seq,
-            json: format!(r#"{{"seq":{seq},"text":"record {seq}"}}"#).into(),
-            text: format!("record {seq}").into(),
-        };
+        let entry = |seq| Entry { seq, json: format!(r#"{{"seq":{seq},"text":"record {seq}"}}"#).into() };
         numbers.map(entry).collect()
     }
 

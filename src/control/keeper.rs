@@ -170,7 +170,7 @@ mod tests {
     use tempfile::TempDir;
 
     fn entry(seq: u64) -> Entry {
-        Entry { seq, json: format!(r#"{{"seq":{seq},"text":"x"}}"#).into(), text: "x".into() }
+        Entry { seq, json: format!(r#"{{"seq":{seq},"text":"x"}}"#).into() }
     }
 
     fn listener() -> (Complaint, Arc<Mutex<Vec<String>>>) {

@@ -1,9 +1,12 @@
 //! Does what the engine asks for, in batches: adverts leave before anything else, then addresses change, then they
 //! are announced. So a takeover's first advert waits for nothing, and nobody is told of an address that is not there.
+//! Where thousands of routers take over at once, each hundred is announced before the next is looked at.
 
 mod holdings;
+mod steps;
 
 pub(super) use holdings::Placed;
+use steps::steps;
 
 use super::clock;
 use super::driver::{DriverError, watch};
@@ -121,11 +124,13 @@ impl Executor {
             self.send_adverts(actions, &mut refusals);
             Stopwatch::new(&mut self.timings, due).adverts_sent(actions);
         }
-        if self.is_behind() || actions.iter().any(Action::moves_addresses) {
-            self.change_addresses(actions, &mut refusals);
+        for step in steps(actions) {
+            if self.is_behind() || step.iter().any(Action::moves_addresses) {
+                self.change_addresses(step, &mut refusals);
+            }
+            self.send_announcements(step, &mut refusals);
         }
         if !actions.is_empty() {
-            self.send_announcements(actions, &mut refusals);
             Stopwatch::new(&mut self.timings, due).announced(actions);
             self.bequeath(actions);
             self.close_ports(actions);
@@ -311,7 +316,8 @@ impl Executor {
         if !self.routes.is_due() && !released {
             return;
         }
-        let idle: Vec<RouterId> = self.routes.holders().filter(|&router| !self.reconciler.holds_any(router)).collect();
+        let holding = self.reconciler.holders();
+        let idle: Vec<RouterId> = self.routes.holders().filter(|router| !holding.contains(router)).collect();
         for router in idle {
             self.routes.release(router);
         }

@@ -93,6 +93,8 @@ fn start(path: &Path) -> Result<End, StartError> {
     privileges::start_only();
     let Loaded { daemon, plan, hooks, warnings } = config::load(path, &Context::run(&SystemHost))?;
     eprint!("{warnings}");
+    // They hold the text of every file.
+    drop(warnings);
     privileges::check()?;
     let listener = Listener::bind(&daemon.control_socket, &daemon.control_group)?;
     let confined = confinement::refuse_what_nobody_needs();

@@ -11,7 +11,9 @@ use super::succession;
 use super::systemd::Notifier;
 use crate::checks::{Runner, Watched, Watchers};
 use crate::config::{self, Context, LoadError, Loaded, SystemHost};
-use crate::control::{About, History, Keeper, ReloadOutcome, Request, SavedDrains, Status, UpgradeOutcome, WallClock};
+use crate::control::{
+    About, Entry, History, Keeper, ReloadOutcome, Rendering, Request, SavedDrains, Status, UpgradeOutcome, WallClock,
+};
 use crate::engine::{Command, Plan, Provenance};
 use crate::hooks::Hooks;
 use crate::ids::TrackerId;
@@ -192,15 +194,15 @@ impl Service {
         }
     }
 
-    fn on_record(&mut self, record: &Record) {
+    fn on_record(&mut self, record: &Arc<Record>) {
         let clock = wall_clock();
-        let entry = self.history.append(record, &clock);
-        say(record, &entry.text);
+        let (seq, Rendering { json, text }) = self.history.append(record, &clock);
+        say(record, &text);
         if state::note_drain(&mut self.drains, record, &clock) {
             self.keeper.drains(self.drains.clone());
         }
-        self.hooks.deliver(record, &entry.json);
-        self.keeper.record(entry);
+        self.hooks.deliver(record, &json);
+        self.keeper.record(Entry { seq, json: json.into() });
     }
 
     async fn on_request(&mut self, request: Request) -> Option<End> {

@@ -54,11 +54,13 @@ impl Interfaces {
     /// An address is there, or has changed.
     pub(super) fn address(&mut self, new: KernelAddress) {
         let Some(link) = self.links.get_mut(&new.index) else { return };
-        self.touched.insert(link.name.clone());
         match link.addresses.iter_mut().find(|known| known.address == new.address) {
+            // Its lifetime started anew, as those of ours do every other second.
+            Some(known) if *known == new => return,
             Some(known) => *known = new,
             None => link.addresses.push(new),
         }
+        self.touched.insert(link.name.clone());
     }
 
     /// An address is gone.

@@ -186,10 +186,10 @@ impl Reconciler {
         self.holdings.get(&(interface.clone(), address)).is_some_and(Holding::is_put)
     }
 
-    /// Whether the router holds anything.
+    /// The routers that hold anything.
     #[must_use]
-    pub fn holds_any(&self, router: RouterId) -> bool {
-        self.holdings.values().any(|holding| holding.holders.contains(&router))
+    pub fn holders(&self) -> BTreeSet<RouterId> {
+        self.holdings.values().flat_map(|holding| &holding.holders).copied().collect()
     }
 
     /// The indexes of the interfaces on which anything is held.

@@ -44,7 +44,8 @@ impl Executor {
 
     /// What is on which interface.
     pub(in crate::daemon) fn placed(&self, specs: &BTreeMap<RouterId, &RouterSpec>) -> Vec<Placed> {
-        let held = self.placed.iter().filter(|(router, _)| self.reconciler.holds_any(**router));
+        let holding = self.reconciler.holders();
+        let held = self.placed.iter().filter(|(router, _)| holding.contains(router));
         held.filter_map(|(&router, (interface, index))| {
             let spec = specs.get(&router)?;
             let ours = spec.held().filter(|&address| self.reconciler.is_ours(interface, address)).collect();

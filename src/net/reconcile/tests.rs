@@ -229,6 +229,23 @@ fn renewing_touches_only_what_has_that_lifetime_share_by_share() {
 }
 
 #[test]
+fn gateways_that_all_end_in_the_same_octet_are_renewed_in_even_shares() {
+    let (mut reconciler, mut kernel) = (Reconciler::default(), Fake::default());
+    let lifetime = Duration::from_secs(2);
+    for network in 0..64 {
+        let gateway = VirtualAddress { ip: [10, 0, network, 1].into(), prefix: 24 };
+        reconciler.hold(A, &Placement { lifetime: Some(lifetime), ..eth0(2) }, gateway);
+    }
+    flush(&mut reconciler, &mut kernel);
+    for share in 0..4 {
+        kernel.log.clear();
+        reconciler.renew(lifetime, share, 4);
+        flush(&mut reconciler, &mut kernel);
+        assert_eq!(kernel.log.len(), 16);
+    }
+}
+
+#[test]
 fn only_tagged_addresses_that_nobody_holds_are_swept_away() {
     let (mut reconciler, mut kernel) = (Reconciler::default(), Fake::default());
     reconciler.hold(A, &eth0(2), ip(10));

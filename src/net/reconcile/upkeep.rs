@@ -21,7 +21,7 @@ impl Reconciler {
                 continue;
             };
             leased += 1;
-            if last_octet(key.1) % shares == share {
+            if spread(key.1) % shares == share {
                 if holding.presence == Presence::Ours {
                     holding.presence = Presence::Aging;
                 }
@@ -82,10 +82,11 @@ impl Reconciler {
     }
 }
 
-/// What varies most between addresses.
-fn last_octet(address: VirtualAddress) -> usize {
-    usize::from(match address.ip {
-        IpAddr::V4(ip) => ip.octets()[3],
-        IpAddr::V6(ip) => ip.octets()[15],
-    })
+/// Spreads addresses evenly over shares, whichever part of them varies: gateways of many networks all end in the same.
+fn spread(address: VirtualAddress) -> usize {
+    let sum = |octets: &[u8]| octets.iter().map(|&octet| usize::from(octet)).sum();
+    match address.ip {
+        IpAddr::V4(ip) => sum(&ip.octets()),
+        IpAddr::V6(ip) => sum(&ip.octets()),
+    }
 }
