@@ -7,6 +7,8 @@ mod authority;
 mod backend;
 mod document;
 mod drains;
+#[cfg(test)]
+mod every_field;
 mod explain;
 mod histogram;
 mod history;

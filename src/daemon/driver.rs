@@ -29,6 +29,10 @@ const PACKETS: usize = 2048;
 /// Descriptors looked at per wake; more stay ready for the next.
 const READY: usize = 64;
 
+/// What takes long, about a microsecond for each virtual router, is put off where a timer fires sooner than this: until it
+/// has. No advert waits for a reload, unless it has thousands of them.
+const LULL: Duration = Duration::from_millis(2);
+
 /// Further away than anything.
 const NEVER: Timestamp = Timestamp::from_origin(Duration::from_secs(u32::MAX as u64));
 
@@ -53,6 +57,8 @@ pub(super) struct Driver {
     inheritance: Option<(Bequest, Occasion, Predecessor)>,
     /// What this daemon leaves, once it hands over.
     handed: Option<Handed>,
+    /// An order that waits for the next timer, and those behind it with it.
+    put_off: Option<Order>,
     stopping: bool,
 }
 
@@ -111,6 +117,7 @@ impl Driver {
             watchdog,
             inheritance,
             handed: None,
+            put_off: None,
             stopping: false,
         })
     }
@@ -125,10 +132,12 @@ impl Driver {
             self.arm_timer();
             let count = self.epoll.wait(&mut ready, EpollTimeout::NONE).unwrap_or(0);
             self.on_ready(&ready[..count]);
+            if self.handed.is_none() {
+                self.finish_wake();
+            }
             if self.handed.is_some() {
                 return self.handed;
             }
-            self.finish_wake();
         }
         self.executor.close();
         self.executor.keeper.goodbye();
@@ -189,9 +198,20 @@ impl Driver {
 
     fn on_orders(&mut self) {
         self.desk.acknowledge();
+        let soon = clock::now() + LULL;
+        let in_a_lull = self.engine.next_deadline().is_none_or(|at| at > soon);
+        self.carry_out(in_a_lull);
+    }
+
+    /// Carries out what waits, up to what takes long where that may not be now.
+    fn carry_out(&mut self, what_takes_long: bool) {
         while self.handed.is_none()
-            && let Some(order) = self.desk.next()
+            && let Some(order) = self.put_off.take().or_else(|| self.desk.next())
         {
+            if order.takes_long() && !what_takes_long {
+                self.put_off = Some(order);
+                return;
+            }
             self.on_order(order);
         }
     }
@@ -254,6 +274,18 @@ impl Driver {
         }
         self.executor.renew_leases(now, due.is_some());
         self.execute(due);
+        if self.put_off.is_some() {
+            // The timer it waited for has fired, or is further away than it was.
+            if due.is_some() {
+                self.carry_out(true)
+            } else {
+                self.on_orders()
+            }
+            if self.handed.is_some() {
+                return;
+            }
+            self.execute(None);
+        }
         if self.inheritance.is_none() {
             self.executor.drop_inherited();
         }

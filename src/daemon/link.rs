@@ -42,6 +42,13 @@ pub(super) enum Order {
     Stop,
 }
 
+impl Order {
+    /// Whether it has to do with all virtual routers, however many they are.
+    pub(super) const fn takes_long(&self) -> bool {
+        matches!(self, Self::Reconfigure { .. } | Self::Snapshot(_))
+    }
+}
+
 /// A plan that is in force.
 #[derive(Debug)]
 pub(super) struct Configured {

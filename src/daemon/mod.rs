@@ -30,7 +30,7 @@ use crate::control::{self, BindError, Complaint, History, Keeper, Limits, Listen
 use crate::engine::{CheckReport, Engine, Plan, Provenance};
 use crate::hooks::{HookPlan, Hooks, Trouble};
 use crate::ids::TrackerId;
-use crate::net::set_realtime;
+use crate::net::{set_realtime, set_slice};
 use crate::vrrp::Resumption;
 use confinement::ConfinementError;
 use driver::{Driver, DriverError};
@@ -42,6 +42,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use succession::{Bundle, Handed, Inheritance, Left};
 use systemd::Notifier;
 use tokio::sync::{mpsc, oneshot};
@@ -202,15 +203,26 @@ fn say(confined: Result<(), ConfinementError>) {
 
 fn spawn_protocol(driver: Driver, realtime: Option<u8>) -> io::Result<JoinHandle<Option<Handed>>> {
     std::thread::Builder::new().name("protocol".to_owned()).spawn(move || {
-        if let Some(priority) = realtime
-            && let Err(error) = set_realtime(priority)
-        {
-            warn!("realtime_priority is not granted ({error}): the protocol thread runs with ordinary priority");
-        }
+        take_precedence(realtime);
         privileges::network_only();
         say(confinement::write_nothing());
         driver.run()
     })
+}
+
+/// Of the calling thread, the one that runs the protocol: it does not wait for others where it may go first.
+fn take_precedence(realtime: Option<u8>) {
+    /// More than an ordinary wake takes.
+    const SLICE: Duration = Duration::from_micros(200);
+    if let Some(priority) = realtime
+        && let Err(error) = set_realtime(priority)
+    {
+        warn!("realtime_priority is not granted ({error}): the protocol thread runs with ordinary priority");
+    }
+    if realtime.is_none() {
+        // A kernel or a service manager that does not allow it leaves the thread as quick as any other.
+        let _ = set_slice(SLICE);
+    }
 }
 
 /// The channel is empty and the protocol thread has just started: nothing but its end can keep it from answering.

@@ -283,7 +283,7 @@ impl Service {
     async fn load_and_take_over(&mut self, dry_run: bool, by: &Arc<str>) -> ReloadOutcome {
         let path = self.in_force.path.clone();
         let loading = tokio::task::spawn_blocking(move || config::load(&path, &Context::run(&SystemHost)));
-        let loaded = match loading.await {
+        let mut loaded = match loading.await {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(error)) => return refused(&error),
             Err(_) => {
@@ -293,6 +293,7 @@ impl Service {
                 };
             }
         };
+        loaded.plan.share(&self.in_force.plan);
         let changes = changes::describe(&self.in_force.plan.diff(&loaded.plan));
         let diagnostics = loaded.warnings.to_string();
         let provenance = Provenance { by: Some(Arc::clone(by)), changes: changes.clone() };

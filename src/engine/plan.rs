@@ -103,6 +103,18 @@ impl Plan {
         routers.chain(groups).chain(tracks).collect()
     }
 
+    /// Lets what is the same as in `running` be the same in memory: whoever compares the two compares pointers.
+    pub fn share(&mut self, running: &Self) {
+        let routers = running.routers();
+        for spec in self.groups.iter_mut().flat_map(|group| &mut group.members) {
+            share(spec, routers.get(&spec.key));
+        }
+        let trackers = by_name(&running.trackers);
+        for spec in &mut self.trackers {
+            share(spec, trackers.get(&spec.name));
+        }
+    }
+
     fn routers(&self) -> BTreeMap<RouterKey, Arc<RouterSpec>> {
         let members = self.groups.iter().flat_map(|group| &group.members);
         members.map(|spec| (spec.key.clone(), Arc::clone(spec))).collect()
@@ -125,6 +137,12 @@ impl GroupPlan {
     fn stands_like(&self, other: &Self) -> bool {
         let keys = |group: &Self| group.members.iter().map(|spec| spec.key.clone()).collect::<Vec<_>>();
         self.candidacy == other.candidacy && keys(self) == keys(other)
+    }
+}
+
+fn share<T: Eq>(new: &mut Arc<T>, running: Option<&Arc<T>>) {
+    if let Some(same) = running.filter(|running| *running == new) {
+        *new = Arc::clone(same);
     }
 }
 

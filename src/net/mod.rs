@@ -39,7 +39,7 @@ pub use port::{Port, PortError};
 pub use reconcile::{Placement, Reconciler};
 pub use routes::{RouteOutcome, Routes, sweep as sweep_routes};
 pub use sieve::{SAMPLE, Sieve};
-pub use sys::{BATCH, ReceiveBuffers, keep_descriptors_from_children, set_realtime, take_descriptor};
+pub use sys::{BATCH, ReceiveBuffers, keep_descriptors_from_children, set_realtime, set_slice, take_descriptor};
 pub use sysctl::SysctlError;
 pub use vmac::{Device, VmacError, Vmacs, sweep as sweep_macvlans};
 pub use witness::Witness;

@@ -232,6 +232,18 @@ fn as_configured(engine: &Engine) -> String {
     lines.join("\n")
 }
 
+/// The same plan, nothing of it the same in memory.
+fn read_again(plan: &Plan) -> Plan {
+    let mut again = plan.clone();
+    for spec in again.groups.iter_mut().flat_map(|group| &mut group.members) {
+        *spec = Arc::new(RouterSpec::clone(spec));
+    }
+    for spec in &mut again.trackers {
+        *spec = Arc::new(spec.as_ref().clone());
+    }
+    again
+}
+
 proptest! {
     #[test]
     fn nothing_differs_from_itself(a in plans()) {
@@ -248,6 +260,21 @@ proptest! {
         let forth: Vec<Change> = a.diff(&b).into_iter().map(reversed).collect();
         prop_assert_eq!(forth, b.diff(&a));
         prop_assert_eq!(a.diff(&b).is_empty(), sorted(&a) == sorted(&b));
+    }
+
+    /// What was read again and is the same is the same in memory, and nothing else changes.
+    #[test]
+    fn a_plan_shares_what_is_the_same(a in plans(), b in plans()) {
+        let mut again = read_again(&a);
+        again.share(&a);
+        for (new, running) in again.groups.iter().zip(&a.groups) {
+            let same = new.members.iter().zip(&running.members).all(|(new, running)| Arc::ptr_eq(new, running));
+            prop_assert!(same, "{:?}", new.members);
+        }
+        prop_assert!(again.trackers.iter().zip(&a.trackers).all(|(new, running)| Arc::ptr_eq(new, running)));
+        let mut other = read_again(&b);
+        other.share(&a);
+        prop_assert_eq!(other, b);
     }
 
     #[test]

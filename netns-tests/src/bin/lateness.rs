@@ -1,7 +1,8 @@
 //! How late adverts are while something else makes work for the daemon: reloads of many virtual routers, and clients that misuse the
 //! control socket. The kernel's time stamps of one router with a short interval tell; only the comparison with the quiet row means
-//! anything elsewhere.
+//! anything elsewhere. What the protocol thread ran and what it waited for a processor tells one cause of lateness from the other.
 
+use std::fs;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ struct Options {
     #[arg(long, default_value_t = 1000)]
     routers: u16,
     /// How often each reload is repeated.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 100)]
     runs: u16,
     /// How long the quiet row and each flood last, in seconds.
     #[arg(long, default_value_t = 5)]
@@ -36,7 +37,7 @@ fn main() {
     let options = Options::parse();
     let bench = Bench::open(&options);
     let span = Duration::from_secs(options.seconds);
-    println!("{:46}{:>8}{:>12}{:>12}{:>12}", "late by, ms", "adverts", "p50", "p99", "most");
+    println!("{:46}{:>8}{:>9}{:>9}{:>9}{:>9}{:>9}", "late by, ms", "adverts", "p50", "p99", "most", "ran", "waited");
     bench.row("quiet", || sleep(span));
     for (what, change) in
         [("nothing changes", Change::None), ("one is added", Change::One), ("all change their priority", Change::All)]
@@ -51,7 +52,7 @@ fn main() {
                 took.push(started.elapsed().as_secs_f64() * 1e3);
             }
         });
-        println!("{:46}{:>8}{:>12.1}", "    the command takes, ms, median", "", percentile(&took, 50));
+        println!("{:46}{:>8}{:>9.1}", "    the command takes, ms, median", "", percentile(&took, 50));
     }
     for (what, flood) in FLOODS {
         bench.row(what, || flood(&bench.socket, Instant::now() + span));
@@ -95,14 +96,27 @@ impl Bench {
     /// By how much each advert came later after the one before than it should have.
     fn row(&self, what: &str, work: impl FnOnce()) {
         let start = Stamp::now();
+        let before = self.protocol_thread();
         work();
         sleep(2 * INTERVAL);
+        let after = self.protocol_thread();
+        let [ran, waited] = [0, 1].map(|figure| (after[figure] - before[figure]).as_secs_f64() * 1e3);
         let adverts = self.capture.adverts_since(start);
         let late =
             |pair: &[(Stamp, netns_tests::Advert)]| pair[1].0.millis_after(pair[0].0) - INTERVAL.as_secs_f64() * 1e3;
         let late: Vec<f64> = adverts.windows(2).map(late).collect();
         let [p50, p99, most] = [50, 99, 100].map(|percent| percentile(&late, percent));
-        println!("{what:46}{:>8}{p50:>12.3}{p99:>12.3}{most:>12.3}", adverts.len());
+        println!("{what:46}{:>8}{p50:>9.3}{p99:>9.3}{most:>9.3}{ran:>9.1}{waited:>9.1}", adverts.len());
+    }
+
+    /// How long the protocol thread ran so far, and how long it waited for a processor.
+    fn protocol_thread(&self) -> [Duration; 2] {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.daemon.process().pid())).expect("the daemon runs");
+        let named = |task: &PathBuf| fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == "protocol");
+        let thread = tasks.flatten().map(|task| task.path()).find(named).expect("the daemon has a protocol thread");
+        let statistics = fs::read_to_string(thread.join("schedstat")).expect("the kernel has scheduling statistics");
+        let mut nanoseconds = statistics.split_whitespace().map_while(|figure| figure.parse().ok());
+        [(); 2].map(|()| Duration::from_nanos(nanoseconds.next().expect("two figures at least")))
     }
 }
 
