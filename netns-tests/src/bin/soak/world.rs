@@ -203,7 +203,7 @@ fn addresses() -> [IpAddr; 2] {
 fn text(host: &Host, priority: u8) -> String {
     let web = Implementation::Vrrpd.render(host, &RouterConfig::web(priority).into());
     let state = host.directory().join("state");
-    let web = web.replacen("[daemon]", &format!("[daemon]\nstate_directory = {state:?}"), 1);
+    let web = web.replacen("[daemon]", &format!("[daemon]\nstate_directory = \"{}\"", state.display()), 1);
     format!(
         r#"{web}
 [virtual_router.mac]
