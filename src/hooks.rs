@@ -22,6 +22,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// The reason that hooks are told by a Master that met another one and stayed.
+const REASSERTED: &str = "reasserted";
+
 /// Where troubles go, for the log.
 pub type Tell = Arc<dyn Fn(Trouble) + Send + Sync>;
 
@@ -108,23 +111,31 @@ impl Hooks {
         if let Some(fifo) = &mut self.fifo {
             fifo.write(json, &self.tell);
         }
-        let Cause::Transition { from, to, why, priority, .. } = &record.cause else { return };
         let Subject::Router { name, group, .. } = &record.subject else { return };
-        let (previous, state) = (State::before(*from), State::after(*to));
+        let (from, to, priority, reason) = match &record.cause {
+            Cause::Transition { from, to, why, priority, .. } => (*from, *to, *priority, why.name()),
+            // What scripts tell a database or a cloud, the other Master's scripts told it too.
+            Cause::Reasserted { priority, .. } => (Role::Master, Role::Master, *priority, REASSERTED),
+            _ => return,
+        };
+        let (previous, state) = (State::before(from), State::after(to));
         let notice = Notice {
             who: Who::Router(name.clone()),
             router: name.clone(),
             group: group.clone(),
             state,
             previous,
-            priority: *priority,
-            why: *why,
+            priority,
+            reason,
             json: json.into(),
         };
         self.enqueue(notice.clone());
-        if let Some(group) = group
-            && let Some((previous, state)) = self.groups.update(group, name, (*why != Why::Removed).then_some(state))
-        {
+        let Some(group) = group else { return };
+        let removed = reason == Why::Removed.name();
+        let of_group = self.groups.update(group, name, (!removed).then_some(state));
+        // Of a group that is Master, any member that reasserts itself does so for the whole.
+        let again = || (reason == REASSERTED && self.groups.is_master(group)).then_some((previous, state));
+        if let Some((previous, state)) = of_group.or_else(again) {
             self.enqueue(Notice { who: Who::Group(group.clone()), state, previous, ..notice });
         }
     }

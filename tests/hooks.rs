@@ -231,6 +231,31 @@ async fn a_group_is_told_once_when_all_of_it_has_changed() {
     assert_eq!(bench.read("log"), "site BACKUP\nsite MASTER\nsite FAULT\n");
 }
 
+/// What the scripts of both Masters of a split told a database, the last one is to have told it.
+#[tokio::test]
+async fn a_master_that_stays_after_a_split_runs_its_hooks_again_and_so_does_its_group() {
+    let bench = Bench::new();
+    let told = "echo ${VRRPD_GROUP:-none} $VRRPD_PREVIOUS_STATE $VRRPD_STATE $VRRPD_PRIORITY $VRRPD_REASON >> $D";
+    let router = HookSet { on_master: bench.hook(&format!("{told}/router")), ..HookSet::default() };
+    let group = HookSet { on_change: bench.hook(&format!("{told}/group")), ..HookSet::default() };
+    let routers = BTreeMap::from([("web".into(), router)]);
+    let groups = BTreeMap::from([("site".into(), group)]);
+    let mut hooks = bench.hooks(HookPlan { routers, groups, ..HookPlan::default() });
+    let became = of("web", Some("site"), Backup, Master, Why::MasterSilent);
+    hooks.deliver(&became, "{}");
+    let cause = Cause::Reasserted {
+        other: [192, 0, 2, 1].into(),
+        lasted: Duration::from_secs(3),
+        priority: Some(Priority::new(100).unwrap()),
+    };
+    hooks.deliver(&Record { cause, ..became }, "{}");
+    hooks.finish(PATIENCE).await;
+    for (who, before) in [("router", "BACKUP"), ("group", "INITIALIZE")] {
+        let expected = format!("site {before} MASTER 100 master_silent\nsite MASTER MASTER 100 reasserted\n");
+        assert_eq!(bench.read(who), expected, "{who}");
+    }
+}
+
 #[tokio::test]
 async fn a_hook_that_fails_or_hangs_is_named_and_holds_up_nothing_after_it() {
     let bench = Bench::new();

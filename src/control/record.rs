@@ -3,6 +3,7 @@
 
 use super::wall::WallClock;
 use super::words;
+use crate::units::Priority;
 use crate::vrrp::{Cause, Evidence, Record, Removed, Seq, Subject};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -76,8 +77,9 @@ fn cause(cause: &Cause, clock: &WallClock) -> Value {
         Cause::Configured { generation, by, changes } => {
             json!({"event": "configured", "generation": generation, "by": by, "changes": changes})
         }
-        Cause::Reasserted { other, lasted } => {
-            json!({"event": "reasserted", "other": other, "lasted_s": lasted.as_secs_f64()})
+        Cause::Reasserted { other, lasted, priority } => {
+            let priority = priority.map(Priority::get);
+            json!({"event": "reasserted", "other": other, "lasted_s": lasted.as_secs_f64(), "priority": priority})
         }
         Cause::Resumed { how, from, gap } => {
             json!({"event": how, "from": from, "gap_s": gap.as_secs_f64()})
@@ -137,7 +139,7 @@ fn happened(cause: &Cause, group: Option<&str>, clock: &WallClock) -> String {
         ),
         Cause::Stalled { by } => format!("the protocol was held up for {} beyond its deadline", words::seconds(*by)),
         Cause::Configured { generation, by, changes } => configured(*generation, by.as_deref(), changes),
-        Cause::Reasserted { other, lasted } => {
+        Cause::Reasserted { other, lasted, .. } => {
             let heard = match *lasted {
                 Duration::ZERO => "and gave in when it was first heard".to_owned(),
                 // How long it was one before, unheard, it alone knows.
@@ -291,11 +293,15 @@ mod tests {
                 "web: configuration 3 is in force, reloaded by root (uid 0): web: priority 100 -> 90",
             ),
             (
-                Cause::Reasserted { other: [192, 0, 2, 1].into(), lasted: Duration::ZERO },
+                Cause::Reasserted { other: [192, 0, 2, 1].into(), lasted: Duration::ZERO, priority: None },
                 "web: announced its addresses again: 192.0.2.1 was Master too, and gave in when it was first heard",
             ),
             (
-                Cause::Reasserted { other: [192, 0, 2, 1].into(), lasted: Duration::from_millis(1_250) },
+                Cause::Reasserted {
+                    other: [192, 0, 2, 1].into(),
+                    lasted: Duration::from_millis(1_250),
+                    priority: None,
+                },
                 "web: announced its addresses again: 192.0.2.1 was Master too, for at least 1.250 s",
             ),
             (Cause::Drain { on: true, by: "root (uid 0)".into(), until: None }, "web: drained by root (uid 0)"),
@@ -364,8 +370,12 @@ mod tests {
                 json!({"event": "configured", "generation": 2, "by": "root (uid 0)", "changes": ["a"]}),
             ),
             (
-                Cause::Reasserted { other: [192, 0, 2, 1].into(), lasted: Duration::from_millis(1_250) },
-                json!({"event": "reasserted", "other": "192.0.2.1", "lasted_s": 1.25}),
+                Cause::Reasserted {
+                    other: [192, 0, 2, 1].into(),
+                    lasted: Duration::from_millis(1_250),
+                    priority: None,
+                },
+                json!({"event": "reasserted", "other": "192.0.2.1", "lasted_s": 1.25, "priority": null}),
             ),
             (
                 Cause::Drain { on: true, by: "root (uid 0)".into(), until: Some(at(1_800_000)) },

@@ -32,6 +32,11 @@ impl Groups {
         let left = std::mem::replace(&mut group.state, entered);
         (left != entered).then_some((left, entered))
     }
+
+    /// Whether the group as a whole is Master.
+    pub(super) fn is_master(&self, group: &Arc<str>) -> bool {
+        self.0.get(group).is_some_and(|group| group.state == State::Master)
+    }
 }
 
 #[cfg(test)]

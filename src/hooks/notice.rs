@@ -2,7 +2,7 @@
 
 use crate::config::{Hook, HookPlan, HookSet};
 use crate::units::Priority;
-use crate::vrrp::{Role, Why};
+use crate::vrrp::Role;
 use std::fmt;
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ impl fmt::Display for Who {
     }
 }
 
-/// A change of state that hooks are told.
+/// A change of state that hooks are told, or a state that is to be believed again.
 #[derive(Clone, Debug)]
 pub(super) struct Notice {
     /// Who changed.
@@ -84,8 +84,8 @@ pub(super) struct Notice {
     pub(super) previous: State,
     /// The effective priority; `None` while it is unfit.
     pub(super) priority: Option<Priority>,
-    /// Why the router changed.
-    pub(super) why: Why,
+    /// Why the router changed, or that it stays what it was.
+    pub(super) reason: &'static str,
     /// The record.
     pub(super) json: Arc<str>,
 }
@@ -132,7 +132,7 @@ impl Job {
             ("VRRPD_STATE", notice.state.name().into()),
             ("VRRPD_PREVIOUS_STATE", notice.previous.name().into()),
             ("VRRPD_PRIORITY", notice.priority()),
-            ("VRRPD_REASON", notice.why.name().into()),
+            ("VRRPD_REASON", notice.reason.into()),
         ];
         environment.extend(notice.group.as_ref().map(|group| ("VRRPD_GROUP", group.to_string())));
         environment

@@ -202,7 +202,8 @@ impl Router {
             *announces_left = self.spec.announcements();
         }
         self.announce(out);
-        out.record(self.subject(), Cause::Reasserted { other: met.from, lasted: met.last - met.since });
+        let (lasted, priority) = (met.last - met.since, self.priority());
+        out.record(self.subject(), Cause::Reasserted { other: met.from, lasted, priority });
     }
 
     /// Sends a Master's advert before it is due, so that it shares a system call with others of its port.

@@ -225,6 +225,8 @@ pub enum Cause {
         other: IpAddr,
         /// From the first to the last of its adverts that were heard: both were Master for at least that long.
         lasted: Duration,
+        /// The effective priority of the one that stays.
+        priority: Option<Priority>,
     },
     /// A daemon went on where another one left off: no router changed its state.
     Resumed {

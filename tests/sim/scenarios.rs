@@ -302,7 +302,7 @@ fn after_a_one_way_partition_there_is_one_master_and_it_announces_itself_again()
     assert_eq!(lab.masters("r1"), [a], "within one interval");
     lab.run(secs(10));
     let reasserted = lab.records_since(mark).iter().any(|(node, record)| {
-        matches!(record.cause, Cause::Reasserted { other, lasted }
+        matches!(record.cause, Cause::Reasserted { other, lasted, .. }
             if *node == a && Some(other) == lab.address(b, lan, Family::Ipv4) && lasted > secs(4))
     });
     assert!(reasserted, "{:?}", lab.records_since(mark));
