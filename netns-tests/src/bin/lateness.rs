@@ -100,7 +100,7 @@ impl Bench {
         work();
         sleep(2 * INTERVAL);
         let after = self.protocol_thread();
-        let [ran, waited] = [0, 1].map(|figure| (after[figure] - before[figure]).as_secs_f64() * 1e3);
+        let [ran, waited] = [0, 1].map(|figure| after[figure].saturating_sub(before[figure]).as_secs_f64() * 1e3);
         let adverts = self.capture.adverts_since(start);
         let late =
             |pair: &[(Stamp, netns_tests::Advert)]| pair[1].0.millis_after(pair[0].0) - INTERVAL.as_secs_f64() * 1e3;
