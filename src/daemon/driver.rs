@@ -277,9 +277,9 @@ impl Driver {
         if self.put_off.is_some() {
             // The timer it waited for has fired, or is further away than it was.
             if due.is_some() {
-                self.carry_out(true)
+                self.carry_out(true);
             } else {
-                self.on_orders()
+                self.on_orders();
             }
             if self.handed.is_some() {
                 return;
