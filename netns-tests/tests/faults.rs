@@ -47,6 +47,22 @@ fn a_kill_at_any_moment_of_a_reload_leaves_nothing() {
 }
 
 #[test]
+fn a_kill_at_any_moment_of_a_takeover_leaves_nothing() {
+    for delay in [0, 1, 2, 5, 20] {
+        let duo = Duo::default();
+        let [first, second] = duo.start(Vrrpd, &web(100), &web(99));
+        let host = duo.lab.host(2);
+        let notices = host.notices();
+        let start = Stamp::now();
+        first.crash();
+        notices.wait_for(netns_tests::Notice::Address(vip()), start, PATIENCE);
+        sleep(Duration::from_millis(delay));
+        kill(second.process().pid(), Signal::SIGKILL).unwrap();
+        host.wait_until_has(vip(), false, SLACK);
+    }
+}
+
+#[test]
 fn a_kill_at_any_moment_of_a_hand_over_leaves_one_master() {
     for delay in [0, 10, 30, 60, 90] {
         let duo = Duo::default();

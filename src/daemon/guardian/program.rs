@@ -7,7 +7,8 @@ use super::caretaker::{Caretaker, Speech};
 use super::pulse::{self, Pulse};
 use super::will::{Message, Will};
 use crate::net::{
-    AddressChange, AddressKernel, Change, Farewell, Netlink, sweep_held_sources, sweep_macvlans, sweep_routes,
+    AddressChange, AddressKernel, Change, Farewell, Netlink, Reconciler, sweep_held_sources, sweep_macvlans,
+    sweep_routes,
 };
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -162,6 +163,10 @@ impl Guardian {
         }
         self.act();
         if let Ok(mut netlink) = Netlink::open() {
+            // What the daemon had no time to put into its will.
+            if let Ok(found) = netlink.addresses() {
+                let _ = Reconciler::default().sweep(&mut netlink, &found, |_, _| {});
+            }
             // The packet filter has gone with its owner, the daemon.
             let _ = sweep_macvlans(&mut netlink);
             sweep_held_sources();
