@@ -2,30 +2,30 @@
 //! are announced. So a takeover's first advert waits for nothing, and nobody is told of an address that is not there.
 //! Where thousands of routers take over at once, each hundred is announced before the next is looked at.
 
+mod addresses;
+mod bequests;
 mod holdings;
 mod steps;
 
 pub(super) use holdings::Placed;
 use steps::steps;
 
-use super::clock;
 use super::driver::{DriverError, watch};
-use super::guardian::{Keeper, Voice};
-use super::leases::{self, Leases};
+use super::guardian::Keeper;
+use super::leases::Leases;
 use super::ports::{Filtered, OpenPort};
 use super::timing::{Due, Stopwatch};
 use super::witnesses::Witnesses;
 use crate::control::Timings;
 use crate::engine::Event;
-use crate::ids::{InterfaceName, PortId, PortKey, RouterId};
+use crate::ids::{InterfaceName, PortId, RouterId};
 use crate::net::{
-    Filter, HeldSources, Netlink, NetlinkError, Placement, ReceiveBuffers, Reconciler, RouteOutcome, Routes, Vmacs,
-    sweep_held_sources, sweep_macvlans, sweep_routes,
+    Filter, HeldSources, Netlink, NetlinkError, ReceiveBuffers, Reconciler, Routes, Vmacs, sweep_held_sources,
+    sweep_macvlans, sweep_routes,
 };
 use crate::time::Timestamp;
-use crate::units::VirtualAddress;
-use crate::vrrp::{Action, MacMode, PortSpec, RouterSpec};
-use crate::wire::{Packet, Standing};
+use crate::vrrp::{Action, PortSpec};
+use crate::wire::Packet;
 use nix::sys::epoll::Epoll;
 use std::collections::BTreeMap;
 use std::io;
@@ -173,15 +173,6 @@ impl Executor {
         if self.lowering { Some(Timestamp::ZERO) } else { filters.chain(self.leases.next_deadline()).min() }
     }
 
-    /// Marks the addresses whose lifetime is to be renewed; the next [`Executor::execute`] does it. Where the daemon is
-    /// `awake` for its timers anyway, they may be renewed a little early.
-    pub(super) fn renew_leases(&mut self, now: Timestamp, awake: bool) {
-        while let Some(renewal) = self.leases.due(now, awake) {
-            let leased = self.reconciler.renew(renewal.lifetime, renewal.share, renewal.shares);
-            self.leases.renewed(renewal, leased, now);
-        }
-    }
-
     fn open_port(&mut self, id: PortId, spec: &Arc<PortSpec>, epoll: &Epoll, refusals: &mut Vec<Event<'static>>) {
         // A router left without its macvlan hears why when it becomes Master.
         self.vmacs.fit(&mut self.netlink, &spec.key, spec.index, &spec.virtual_macs, |_| {});
@@ -227,129 +218,6 @@ impl Executor {
         }
     }
 
-    fn change_addresses(&mut self, actions: &[Action], refusals: &mut Vec<Event<'static>>) {
-        for action in actions {
-            match action {
-                Action::Hold { router, spec, addresses } => match self.placement(spec) {
-                    Ok(Some(placement)) => {
-                        self.hold(*router, &placement, spec.accept, addresses);
-                        if let Some(index) = self.index_of(&spec.key.port()) {
-                            self.witnesses.hold(*router, &spec.key.interface, index, addresses);
-                        }
-                        self.routes.hold(*router, spec);
-                    }
-                    Ok(None) => {}
-                    Err(error) => refusals.push(Event::AddressRefused { router: *router, error }),
-                },
-                Action::Release { router, spec, addresses } => self.release(*router, spec, addresses),
-                _ => {}
-            }
-        }
-        self.release_routes(actions.iter().any(|action| matches!(action, Action::Release { .. })));
-        // Packets are refused before there is an address to take them, and a macvlan is down before its addresses go.
-        self.refuse_packets(refusals);
-        let released = actions.iter().any(|action| matches!(action, Action::Release { .. }));
-        if released || self.lowering {
-            self.lowering = self.vmacs.lower_unused(&mut self.netlink, &self.reconciler.indexes());
-        }
-        // A failure as a whole leaves everything pending: the next flush repeats it.
-        let _ = self.reconciler.flush(&mut self.netlink, |router, address, error| {
-            let error = format!("cannot change the address {address}: {error}");
-            refusals.push(Event::AddressRefused { router, error: error.into() });
-        });
-        self.filter.open_up();
-        self.routes.put(&mut self.netlink, |router, outcome| {
-            refusals.push(match outcome {
-                RouteOutcome::Refused(error) => Event::SendFailed { router, error: error.into() },
-                RouteOutcome::Restored { route, by } => Event::RouteRestored { router, route, by },
-            });
-        });
-    }
-
-    fn hold(&mut self, router: RouterId, placement: &Placement, accept: bool, addresses: &[VirtualAddress]) {
-        if let Some(lifetime) = placement.lifetime {
-            self.leases.begin(lifetime, clock::now());
-        }
-        self.placed.insert(router, (placement.interface.clone(), placement.index));
-        for &address in addresses {
-            self.reconciler.hold(router, placement, address);
-            if !accept {
-                self.filter.refuse(router, address.ip);
-            }
-        }
-    }
-
-    fn release(&mut self, router: RouterId, spec: &RouterSpec, addresses: &[VirtualAddress]) {
-        self.witnesses.release(router, addresses);
-        let interface = self.placed.get(&router).map_or(&spec.key.interface, |(interface, _)| interface);
-        for &address in addresses {
-            self.reconciler.release(router, interface, address);
-            self.filter.allow(router, address.ip);
-        }
-    }
-
-    /// Keeps the guardian's idea of what is to be done for each router current. It removes what we have put there, and
-    /// not what an interface had before.
-    fn bequeath(&mut self, actions: &[Action]) {
-        for action in actions {
-            match action {
-                Action::Advertise { port, .. } => {
-                    if let Some(open) = self.ports.get_mut(port) {
-                        bequeath_voice(&mut self.keeper, open, action);
-                    }
-                }
-                Action::Hold { router, addresses, .. } => {
-                    if let Some((interface, index)) = self.placed.get(router) {
-                        let is_ours = |address: &VirtualAddress| self.reconciler.is_ours(interface, *address);
-                        let ours: Vec<VirtualAddress> = addresses.iter().copied().filter(is_ours).collect();
-                        self.keeper.holds(*router, *index, &ours);
-                    }
-                }
-                Action::Release { router, addresses, .. } => self.keeper.releases(*router, addresses),
-                _ => {}
-            }
-        }
-    }
-
-    /// Routes go before the addresses that they may have as their source.
-    fn release_routes(&mut self, released: bool) {
-        if !self.routes.is_due() && !released {
-            return;
-        }
-        let holding = self.reconciler.holders();
-        let idle: Vec<RouterId> = self.routes.holders().filter(|router| !holding.contains(router)).collect();
-        for router in idle {
-            self.routes.release(router);
-        }
-        self.routes.withdraw(&mut self.netlink);
-    }
-
-    fn refuse_packets(&mut self, refusals: &mut Vec<Event<'static>>) {
-        if let Err(error) = self.filter.close_up() {
-            let text: Arc<str> = error.to_string().into();
-            let concerned = self.filter.refusing(error.address);
-            refusals.extend(concerned.map(|router| Event::AddressRefused { router, error: Arc::clone(&text) }));
-        }
-    }
-
-    /// Where the addresses of a router go: on its interface, or on its macvlan, which is up then.
-    fn placement(&mut self, spec: &RouterSpec) -> Result<Option<Placement>, Arc<str>> {
-        let Some(parent) = self.index_of(&spec.key.port()) else { return Ok(None) };
-        let (interface, index, vmac) = match spec.mac {
-            MacMode::Interface => (spec.key.interface.clone(), parent, false),
-            MacMode::Virtual => {
-                let device = self.vmacs.raise(&mut self.netlink, &spec.key, parent);
-                let device = device.map_err(|error| error.to_string())?;
-                (device.name.clone(), device.index, true)
-            }
-        };
-        Ok(Some(Placement { interface, index, lifetime: leases::lifetime(spec), vmac }))
-    }
-
-    fn index_of(&self, key: &PortKey) -> Option<u32> {
-        self.ports.values().find(|open| open.spec.key == *key).map(|open| open.spec.index)
-    }
-
     fn send_announcements(&mut self, actions: &[Action], refusals: &mut Vec<Event<'static>>) {
         for action in actions {
             if let Action::Announce { port, router, spec, addresses } = action
@@ -360,20 +228,6 @@ impl Executor {
         }
         for open in self.ports.values_mut() {
             open.frames.flush(|router, error| refusals.push(send_failed(router, "announce an address", &error)));
-        }
-    }
-}
-
-/// Keeps the guardian's idea of a Master's resignation current.
-fn bequeath_voice(keeper: &mut Keeper, open: &mut OpenPort, action: &Action) {
-    /// How far a guardian's sequence number is ahead: the daemon will have sent more by the time it is used.
-    const AHEAD: u32 = 1 << 20;
-    let Action::Advertise { router, spec, source, standing, checksum, sequence, .. } = action else { return };
-    match standing {
-        Standing::Resigning => keeper.falls_silent(*router),
-        Standing::Holding(_) => {
-            let voice = Voice { spec: Arc::clone(spec), source: *source, checksum: *checksum };
-            keeper.speaks(*router, &voice, || open.resignation(&voice, sequence.wrapping_add(AHEAD)));
         }
     }
 }
