@@ -3,6 +3,7 @@
 //! through as a sample, picked at random.
 
 use socket2::SockFilter;
+use std::net::IpAddr;
 
 /// The kernel's offsets of the IP header and of what it knows besides the packet (`SKF_NET_OFF`, `SKF_AD_OFF`). A raw
 /// IPv6 socket sees its packets without their header, and reaches it so.
@@ -14,34 +15,34 @@ const VALUE: u32 = 0;
 const START: u32 = 1;
 
 /// The whole packet, however long.
-const EVERYTHING: u32 = u32::MAX;
+pub(super) const EVERYTHING: u32 = u32::MAX;
 
 /// Operations by their names in the kernel's documentation (`filter.rst`). A and X are the registers.
-mod op {
-    pub(super) const LD_WORD: u16 = 0x20;
-    pub(super) const LD_OCTET: u16 = 0x30;
-    pub(super) const LD_OCTET_FROM_X: u16 = 0x50;
-    pub(super) const LD_LENGTH: u16 = 0x80;
-    pub(super) const LD_NUMBER: u16 = 0x00;
-    pub(super) const LD_CELL: u16 = 0x60;
-    pub(super) const LDX_NUMBER: u16 = 0x01;
-    pub(super) const LDX_CELL: u16 = 0x61;
-    pub(super) const LDX_IPV4_HEADER: u16 = 0xb1;
-    pub(super) const ST: u16 = 0x02;
-    pub(super) const STX: u16 = 0x03;
-    pub(super) const ADD_X: u16 = 0x0c;
-    pub(super) const SUB: u16 = 0x14;
-    pub(super) const SUB_X: u16 = 0x1c;
-    pub(super) const AND: u16 = 0x54;
-    pub(super) const LSH: u16 = 0x64;
-    pub(super) const RSH: u16 = 0x74;
-    pub(super) const RSH_X: u16 = 0x7c;
-    pub(super) const TAX: u16 = 0x07;
-    pub(super) const JA: u16 = 0x05;
-    pub(super) const JEQ: u16 = 0x15;
-    pub(super) const JGE: u16 = 0x35;
-    pub(super) const JSET: u16 = 0x45;
-    pub(super) const RET: u16 = 0x06;
+pub(super) mod op {
+    pub(in crate::net) const LD_WORD: u16 = 0x20;
+    pub(in crate::net) const LD_OCTET: u16 = 0x30;
+    pub(in crate::net) const LD_OCTET_FROM_X: u16 = 0x50;
+    pub(in crate::net) const LD_LENGTH: u16 = 0x80;
+    pub(in crate::net) const LD_NUMBER: u16 = 0x00;
+    pub(in crate::net) const LD_CELL: u16 = 0x60;
+    pub(in crate::net) const LDX_NUMBER: u16 = 0x01;
+    pub(in crate::net) const LDX_CELL: u16 = 0x61;
+    pub(in crate::net) const LDX_IPV4_HEADER: u16 = 0xb1;
+    pub(in crate::net) const ST: u16 = 0x02;
+    pub(in crate::net) const STX: u16 = 0x03;
+    pub(in crate::net) const ADD_X: u16 = 0x0c;
+    pub(in crate::net) const SUB: u16 = 0x14;
+    pub(in crate::net) const SUB_X: u16 = 0x1c;
+    pub(in crate::net) const AND: u16 = 0x54;
+    pub(in crate::net) const LSH: u16 = 0x64;
+    pub(in crate::net) const RSH: u16 = 0x74;
+    pub(in crate::net) const RSH_X: u16 = 0x7c;
+    pub(in crate::net) const TAX: u16 = 0x07;
+    pub(in crate::net) const JA: u16 = 0x05;
+    pub(in crate::net) const JEQ: u16 = 0x15;
+    pub(in crate::net) const JGE: u16 = 0x35;
+    pub(in crate::net) const JSET: u16 = 0x45;
+    pub(in crate::net) const RET: u16 = 0x06;
 }
 
 /// One instruction, as the kernel has it.
@@ -51,6 +52,13 @@ pub(super) struct Instruction {
     jt: u8,
     jf: u8,
     k: u32,
+}
+
+impl Instruction {
+    /// Operation, jumps if true and if false, operand.
+    pub(super) const fn new(code: u16, jt: u8, jf: u8, k: u32) -> Self {
+        Self { code, jt, jf, k }
+    }
 }
 
 impl From<Instruction> for SockFilter {
@@ -180,11 +188,11 @@ impl Program {
     }
 
     fn push(&mut self, code: u16, k: u32) {
-        self.code.push(Instruction { code, jt: 0, jf: 0, k });
+        self.code.push(Instruction::new(code, 0, 0, k));
     }
 
     fn branch(&mut self, code: u16, k: u32, jt: usize, jf: usize) {
-        self.code.push(Instruction { code, jt: short(jt), jf: short(jf), k });
+        self.code.push(Instruction::new(code, short(jt), short(jf), k));
     }
 
     fn refuse_all(&mut self) {
@@ -194,6 +202,14 @@ impl Program {
     fn refuse_unless(&mut self, code: u16, k: u32) {
         self.refusals.push(self.code.len());
         self.push(code, k);
+    }
+}
+
+/// What a program compares an address by: the last four octets. All of an IPv4 address, enough of an IPv6 one.
+pub(super) fn last_word(address: IpAddr) -> u32 {
+    match address {
+        IpAddr::V4(ip) => ip.to_bits(),
+        IpAddr::V6(ip) => u32::try_from(ip.to_bits() & u128::from(u32::MAX)).expect("masked to 32 bits"),
     }
 }
 

@@ -4,11 +4,11 @@
 //! It never refuses what decoding and the virtual router's own checks would accept; what it lets through is looked at
 //! as ever.
 
-use super::bpf::{Instruction, Program};
+use super::bpf::{Instruction, Program, last_word};
 use crate::units::{Family, Version};
 use crate::vrrp::{Expected, Origin, PortSpec};
 use crate::wire::{PROTOCOL_AH, PROTOCOL_VRRP, Packet, auth};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 /// Of what it refuses, the filter lets one in this many through: so it is seen when that ceases.
 pub const SAMPLE: u32 = 64;
@@ -33,7 +33,7 @@ pub struct Sieve {
     origin: Option<Words>,
 }
 
-/// The last four octets of source or destination have to be among these. All of an IPv4 address, enough of an IPv6 one.
+/// The last four octets of source or destination have to be among these.
 enum Words {
     Source(Vec<u32>),
     Destination(u32),
@@ -151,13 +151,6 @@ fn group_word(family: Family) -> u32 {
     }
 }
 
-fn last_word(address: IpAddr) -> u32 {
-    match address {
-        IpAddr::V4(ip) => ip.to_bits(),
-        IpAddr::V6(ip) => u32::try_from(ip.to_bits() & u128::from(u32::MAX)).expect("masked to 32 bits"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::bpf::interpreter::{self, View};
@@ -166,7 +159,7 @@ mod tests {
     use crate::units::Vrid;
     use crate::wire::Advert;
     use proptest::prelude::*;
-    use std::net::Ipv6Addr;
+    use std::net::{IpAddr, Ipv6Addr};
     use std::sync::Arc;
 
     const ETHERNET: usize = 14;
