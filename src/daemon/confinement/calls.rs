@@ -57,13 +57,12 @@ pub(super) const REFUSED: [libc::c_long; 46] = [
 ];
 
 /// All that the guardian needs once it has started.
-pub(super) const GUARDIAN: [libc::c_long; 46] = [
+pub(super) const GUARDIAN: [libc::c_long; 45] = [
     // To wait, and to hear.
     libc::SYS_ppoll,
     libc::SYS_recvfrom,
     libc::SYS_recvmsg,
     libc::SYS_read,
-    libc::SYS_pread64,
     libc::SYS_clock_gettime,
     libc::SYS_getppid,
     libc::SYS_restart_syscall,

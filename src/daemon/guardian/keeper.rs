@@ -21,9 +21,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// However short the intervals, a daemon is not taken for dead before this: on a busy host it is only waiting its turn.
-const PATIENCE: Duration = Duration::from_millis(100);
-
 /// The part of the patience in which one beat is enough.
 const BEAT: u32 = 16;
 
@@ -154,8 +151,7 @@ impl Keeper {
     pub(in crate::daemon) fn report(&mut self, now: Timestamp) {
         if !self.changed.is_empty() {
             self.tell_changes();
-            let pace = self.estates.values().filter_map(|estate| estate.will.pace).min();
-            self.patience = pace.map(|pace| (pace * 3).max(PATIENCE));
+            self.patience = pulse::patience(self.estates.values().filter_map(|estate| estate.will.pace));
             self.beaten = Timestamp::ZERO;
         }
         self.tend_predecessor();

@@ -22,10 +22,6 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
-
-/// What a daemon gets that was starved along with its guardian.
-const GRACE: Duration = Duration::from_millis(300);
 
 /// The longest message: 255 IPv6 addresses and their advert.
 const MESSAGE: usize = 256 << 10;
@@ -112,10 +108,16 @@ impl Guardian {
                 match pulse::take(&timer) {
                     Pulse::Beating => {}
                     Pulse::Stopped => return End::Dead,
-                    // The daemon gets its time again.
-                    Pulse::Starved => pulse::beat(&timer, clock::now(), GRACE),
+                    Pulse::Starved => self.wait_anew(&timer),
                 }
             }
+        }
+    }
+
+    /// A daemon that was starved along with its guardian gets its time again.
+    fn wait_anew(&self, timer: impl AsFd) {
+        if let Some(patience) = pulse::patience(self.wills.values().filter_map(|will| will.pace)) {
+            pulse::beat(timer, clock::now(), patience);
         }
     }
 

@@ -10,6 +10,9 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
+/// However short the intervals, a daemon is not taken for dead before this: on a busy host it is only waiting its turn.
+const LEAST: Duration = Duration::from_millis(100);
+
 /// How late the guardian may look: it was starved itself if it comes later, and so was the daemon.
 const PUNCTUAL: Duration = Duration::from_millis(100);
 
@@ -22,6 +25,12 @@ pub(super) enum Pulse {
     Stopped,
     /// It seems so; but this host has let nobody run.
     Starved,
+}
+
+/// How long a daemon may be silent whose Masters speak at these intervals; `None` where there is none, and it need not
+/// speak.
+pub(super) fn patience(paces: impl Iterator<Item = Duration>) -> Option<Duration> {
+    paces.min().map(|pace| (pace * 3).max(LEAST))
 }
 
 /// Makes the timer, which does not run.
@@ -93,6 +102,14 @@ mod tests {
         beat(&timer, Timestamp::from_origin(long_ago), Duration::from_millis(1));
         assert_eq!(take(&timer), Pulse::Starved);
         assert_eq!(take(&timer), Pulse::Beating, "until it fires again");
+    }
+
+    #[test]
+    fn three_of_the_shortest_intervals_are_waited_for() {
+        for (paces, millis) in [(&[1000, 200][..], Some(600)), (&[10], Some(100)), (&[], None)] {
+            let paces = paces.iter().copied().map(Duration::from_millis);
+            assert_eq!(patience(paces), millis.map(Duration::from_millis));
+        }
     }
 
     #[test]
