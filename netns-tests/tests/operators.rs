@@ -176,3 +176,15 @@ fn a_stranger_with_our_address_is_named_and_the_previous_master_is_none() {
     }
     assert!(one.process().log().contains("address_claimed"), "{}", one.process().log());
 }
+
+#[test]
+fn a_stranger_is_noticed_by_a_successor_too() {
+    let duo = Duo::default();
+    let master = start(duo.lab.host(1), 100);
+    duo.wait_until_master(1, &RouterConfig::web(100));
+    succeeds(&master, &["upgrade"]);
+    sleep(Duration::from_secs(4));
+    duo.lab.client().inject(&gratuitous_arp([2, 0, 0, 0, 0, 0x66], [192, 168, 100, 10]));
+    sleep(Duration::from_millis(1500));
+    assert_eq!(master.router("web")["warnings"][0]["name"], "address_claimed");
+}

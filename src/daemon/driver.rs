@@ -297,7 +297,7 @@ impl Driver {
     /// After everything that is urgent.
     fn hear_claims(&mut self, now: Timestamp) {
         let Self { engine, executor, actions, .. } = self;
-        executor.witnesses.look(now, |interface, address, mac| {
+        executor.hear_claims(now, |interface, address, mac| {
             engine.handle(Event::Claim { interface: interface.clone(), address, mac }, now, actions);
         });
         if !self.actions.is_empty() {

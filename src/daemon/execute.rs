@@ -27,8 +27,10 @@ use crate::time::Timestamp;
 use crate::vrrp::{Action, PortSpec};
 use crate::wire::Packet;
 use nix::sys::epoll::Epoll;
+use pnet_base::MacAddr;
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use tracing::warn;
@@ -52,7 +54,7 @@ pub(super) struct Executor {
     /// What is held besides addresses.
     pub(super) routes: Routes,
     /// Hear who else claims what is held.
-    pub(super) witnesses: Witnesses,
+    witnesses: Witnesses,
     /// Where a router's addresses were put last.
     placed: BTreeMap<RouterId, (InterfaceName, u32)>,
     /// Sockets of a predecessor, by their names, until the ports are open.
@@ -100,6 +102,15 @@ impl Executor {
         each: impl FnMut(Packet<'_>),
     ) -> io::Result<usize> {
         self.ports.get_mut(&port).map_or(Ok(0), |open| open.receive(buffers, each))
+    }
+
+    /// Tells who else claims what is held, as far as that was heard and it is time to look.
+    pub(super) fn hear_claims(&mut self, now: Timestamp, claim: impl FnMut(&InterfaceName, IpAddr, MacAddr)) {
+        let Self { witnesses, ports, .. } = self;
+        let index_of = |name: &InterfaceName| {
+            ports.values().find(|open| open.spec.key.interface == *name).map(|open| open.spec.index)
+        };
+        witnesses.look(now, index_of, claim);
     }
 
     /// Sets and lifts kernel-side filters; what there is to say of each comes back as an event.

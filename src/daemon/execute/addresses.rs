@@ -26,11 +26,10 @@ impl Executor {
             match action {
                 Action::Hold { router, spec, addresses } => match self.placement(spec) {
                     Ok(Some(placement)) => {
-                        self.hold(*router, &placement, spec.accept, addresses);
-                        if let Some(index) = self.index_of(&spec.key.port()) {
-                            self.witnesses.hold(*router, &spec.key.interface, index, addresses);
+                        for &address in addresses.iter() {
+                            self.reconciler.hold(*router, &placement, address);
                         }
-                        self.routes.hold(*router, spec);
+                        self.take_charge(*router, spec, &placement, addresses);
                     }
                     Ok(None) => {}
                     Err(error) => refusals.push(Event::AddressRefused { router: *router, error }),
@@ -39,10 +38,10 @@ impl Executor {
                 _ => {}
             }
         }
-        self.release_routes(actions.iter().any(|action| matches!(action, Action::Release { .. })));
+        let released = actions.iter().any(|action| matches!(action, Action::Release { .. }));
+        self.release_routes(released);
         // Packets are refused before there is an address to take them, and a macvlan is down before its addresses go.
         self.refuse_packets(refusals);
-        let released = actions.iter().any(|action| matches!(action, Action::Release { .. }));
         if released || self.lowering {
             self.lowering = self.vmacs.lower_unused(&mut self.netlink, &self.reconciler.indexes());
         }
@@ -60,21 +59,28 @@ impl Executor {
         });
     }
 
-    fn hold(&mut self, router: RouterId, placement: &Placement, accept: bool, addresses: &[VirtualAddress]) {
+    /// Everything that goes with addresses of a router but for the addresses themselves: their lifetimes, the packets that
+    /// are refused, who listens for other claims, the routes.
+    pub(super) fn take_charge(
+        &mut self,
+        router: RouterId,
+        spec: &RouterSpec,
+        placement: &Placement,
+        addresses: &[VirtualAddress],
+    ) {
         if let Some(lifetime) = placement.lifetime {
             self.leases.begin(lifetime, clock::now());
         }
         self.placed.insert(router, (placement.interface.clone(), placement.index));
-        for &address in addresses {
-            self.reconciler.hold(router, placement, address);
-            if !accept {
-                self.filter.refuse(router, address.ip);
-            }
+        if !spec.accept {
+            addresses.iter().for_each(|address| self.filter.refuse(router, address.ip));
         }
+        self.witnesses.hold(router, &spec.key.interface, addresses);
+        self.routes.hold(router, spec);
     }
 
     fn release(&mut self, router: RouterId, spec: &RouterSpec, addresses: &[VirtualAddress]) {
-        self.witnesses.release(router, addresses);
+        self.witnesses.release(router, &spec.key.interface, addresses);
         let interface = self.placed.get(&router).map_or(&spec.key.interface, |(interface, _)| interface);
         for &address in addresses {
             self.reconciler.release(router, interface, address);

@@ -1,7 +1,6 @@
 //! What the executor leaves to a successor of this daemon, and how it takes over what a predecessor left: nothing is
 //! added to the kernel or taken from it, but that lifetimes start anew.
 
-use super::super::clock;
 use super::super::guardian::Speech;
 use super::super::leases;
 use super::Executor;
@@ -112,17 +111,11 @@ impl Executor {
         let Placed { router, interface, index, ours, .. } = placed;
         let (lifetime, vmac) = (leases::lifetime(spec), spec.mac == MacMode::Virtual);
         let placement = Placement { interface: interface.clone(), index: *index, lifetime, vmac };
-        if let Some(lifetime) = lifetime {
-            self.leases.begin(lifetime, clock::now());
-        }
-        self.placed.insert(*router, (interface.clone(), *index));
-        for address in spec.held() {
+        let held: Vec<VirtualAddress> = spec.held().collect();
+        for &address in &held {
             self.reconciler.inherit(*router, &placement, address, ours.contains(&address));
-            if !spec.accept {
-                self.filter.refuse(*router, address.ip);
-            }
         }
-        self.routes.hold(*router, spec);
+        self.take_charge(*router, spec, &placement, &held);
         self.keeper.holds(*router, *index, ours);
     }
 
