@@ -11,7 +11,7 @@ use crate::vrrp::{Action, Auth, MacMode, PortSpec, RouterSpec};
 use crate::wire::auth::{AhFlavour, AhStamp};
 use crate::wire::ethernet::{self, EtherType};
 use crate::wire::ip::{Ipv4Header, Ipv6Header};
-use crate::wire::{AuthField, ChecksumForm, Outgoing, Packet, Standing, arp, auth, ndp};
+use crate::wire::{AuthField, ChecksumForm, Outgoing, PROTOCOL_AH, PROTOCOL_VRRP, Packet, Standing, arp, auth, ndp};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -268,7 +268,7 @@ impl Advert<'_> {
                 path.append(&self.spec.auth, sequence, message, &mut out);
             }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
-                let header = Ipv6Header { source, destination, next_header: 112, payload: message.len() };
+                let header = Ipv6Header { source, destination, next_header: PROTOCOL_VRRP, payload: message.len() };
                 out.extend_from_slice(&header.octets());
                 out.extend_from_slice(message);
             }
@@ -289,7 +289,7 @@ impl Path {
     fn append(&self, auth: &Auth, sequence: u32, message: &[u8], out: &mut Vec<u8>) {
         match auth {
             Auth::None | Auth::Password(_) | Auth::Hmac(_) => {
-                out.extend_from_slice(&self.header(112, message.len()).octets());
+                out.extend_from_slice(&self.header(PROTOCOL_VRRP, message.len()).octets());
                 out.extend_from_slice(message);
             }
             Auth::Ah { key, flavour } => self.append_authenticated(&key.0, *flavour, sequence, message, out),
@@ -297,7 +297,7 @@ impl Path {
     }
 
     fn append_authenticated(&self, key: &[u8], flavour: AhFlavour, sequence: u32, message: &[u8], out: &mut Vec<u8>) {
-        let header = self.header(51, auth::AH + message.len()).octets();
+        let header = self.header(PROTOCOL_AH, auth::AH + message.len()).octets();
         out.extend_from_slice(&header);
         // keepalived puts the source address into the index, and looks for it there.
         let stamp = AhStamp { spi: self.source.to_bits(), sequence };

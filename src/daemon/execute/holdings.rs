@@ -9,6 +9,7 @@ use crate::ids::{InterfaceName, RouterId};
 use crate::net::{NetlinkError, Placement, Port, sweep_held_sources, sweep_routes};
 use crate::units::VirtualAddress;
 use crate::vrrp::{Auth, MacMode, PortSpec, RouterSpec};
+use crate::wire::{PROTOCOL_AH, PROTOCOL_VRRP};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -76,7 +77,7 @@ impl Executor {
     pub(in crate::daemon) fn sockets(&self) -> BTreeMap<String, OwnedFd> {
         let of_ports = self.ports.values().flat_map(|open| {
             let owned = open.sockets.descriptors().filter_map(|socket| socket.try_clone_to_owned().ok());
-            owned.zip([112, 51]).map(|(socket, protocol)| (port_name(&open.spec, protocol), socket))
+            owned.zip([PROTOCOL_VRRP, PROTOCOL_AH]).map(|(socket, protocol)| (port_name(&open.spec, protocol), socket))
         });
         of_ports.chain(self.filter.owner().map(|socket| (FILTER.to_owned(), socket))).collect()
     }
@@ -121,8 +122,8 @@ impl Executor {
 
     /// The sockets of a predecessor for this port, where they serve it; a filter that it had set in a flood is its own.
     pub(super) fn inherited_port(&mut self, spec: &Arc<PortSpec>) -> Option<Port> {
-        let vrrp = self.inherited.remove(&port_name(spec, 112))?;
-        let ah = self.inherited.remove(&port_name(spec, 51));
+        let vrrp = self.inherited.remove(&port_name(spec, PROTOCOL_VRRP))?;
+        let ah = self.inherited.remove(&port_name(spec, PROTOCOL_AH));
         let port = (ah.is_some() == spec.ah).then(|| Port::adopt(spec, vrrp, ah))?;
         port.loosen().is_ok().then_some(port)
     }
