@@ -2,45 +2,24 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
-use std::net::{IpAddr, Ipv4Addr};
+#[path = "common/router.rs"]
+mod router;
+
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 use vrrpd::engine::{Candidacy, Command, Drain, Engine, Event, GroupPlan, InterfaceFacts, Plan, Provenance};
-use vrrpd::ids::{InterfaceName, RouterKey};
+use vrrpd::ids::InterfaceName;
 use vrrpd::time::Timestamp;
-use vrrpd::units::{Family, Interval, Priority, Version, VirtualAddress, Vrid};
-use vrrpd::vrrp::{Action, Announcing, Auth, ChecksumChoice, MacMode, Preempt, Role, RouterSpec};
+use vrrpd::units::Priority;
+use vrrpd::vrrp::{Action, Role, RouterSpec};
 
 fn at(seconds: u64) -> Timestamp {
     Timestamp::from_origin(Duration::from_secs(seconds))
 }
 
 fn spec(vrid: u8) -> Arc<RouterSpec> {
-    Arc::new(RouterSpec {
-        name: format!("r{vrid}").into(),
-        key: RouterKey {
-            interface: InterfaceName::new("eth0").unwrap(),
-            family: Family::Ipv4,
-            vrid: Vrid::new(vrid).unwrap(),
-        },
-        version: Version::V3,
-        interval: Interval::DEFAULT,
-        preempt: Preempt::After(Duration::ZERO),
-        addresses: Arc::new([VirtualAddress::host(IpAddr::from([192, 0, 2, vrid]))]),
-        excluded: Arc::new([]),
-        accept: true,
-        mac: MacMode::Interface,
-        checksum: ChecksumChoice::Auto,
-        peers: Arc::new([]),
-        check_ttl: true,
-        source: None,
-        auth: Auth::None,
-        announcing: Announcing::default(),
-        lease: false,
-        track_interface: true,
-        routes: Arc::new([]),
-        rules: Arc::new([]),
-    })
+    Arc::new(router::ordinary(vrid))
 }
 
 /// Router 1 alone, with this priority, and 2 and 3 as the group `site`.

@@ -1,15 +1,18 @@
 //! An engine goes on where another one stopped, with what that one left: as text, as it goes through memory.
 
+#[path = "common/router.rs"]
+mod router;
+
 use std::sync::Arc;
 use std::time::Duration;
 use vrrpd::engine::{
     Attachment, Bequest, Candidacy, Check, CheckReport, Command, Engine, Event, GroupPlan, Provenance,
 };
 use vrrpd::engine::{InterfaceFacts, Occasion, Outcome, Plan, RouterStatus, TrackerSpec, Weight};
-use vrrpd::ids::{InterfaceName, RouterKey};
+use vrrpd::ids::InterfaceName;
 use vrrpd::time::Timestamp;
-use vrrpd::units::{Family, Interval, Priority, Version, VirtualAddress, Vrid};
-use vrrpd::vrrp::{Action, Announcing, Auth, Cause, ChecksumChoice, MacMode, Preempt, Resumption, Role, RouterSpec};
+use vrrpd::units::{Interval, Priority, Version, VirtualAddress, Vrid};
+use vrrpd::vrrp::{Action, Cause, Resumption, Role, RouterSpec};
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_origin(Duration::from_millis(millis))
@@ -20,28 +23,7 @@ fn address(host: u8) -> VirtualAddress {
 }
 
 fn spec() -> RouterSpec {
-    let interface = InterfaceName::new("eth0").expect("a name");
-    RouterSpec {
-        name: "web".into(),
-        key: RouterKey { interface, family: Family::Ipv4, vrid: Vrid::new(51).expect("not zero") },
-        version: Version::V3,
-        interval: Interval::DEFAULT,
-        preempt: Preempt::After(Duration::ZERO),
-        addresses: Arc::new([address(10)]),
-        excluded: Arc::new([]),
-        routes: Arc::new([]),
-        rules: Arc::new([]),
-        accept: true,
-        mac: MacMode::Interface,
-        checksum: ChecksumChoice::Auto,
-        peers: Arc::new([]),
-        check_ttl: true,
-        source: None,
-        auth: Auth::None,
-        announcing: Announcing::default(),
-        lease: true,
-        track_interface: true,
-    }
+    RouterSpec { name: "web".into(), addresses: Arc::new([address(10)]), lease: true, ..router::ordinary(51) }
 }
 
 fn plan(spec: RouterSpec) -> Plan {

@@ -4,15 +4,17 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
+#[path = "common/router.rs"]
+mod router;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use vrrpd::ids::{InterfaceName, PortId, RouterId, RouterKey};
+use vrrpd::ids::{PortId, RouterId};
 use vrrpd::time::Timestamp;
-use vrrpd::units::{Family, Interval, Priority, Version, VirtualAddress, Vrid};
+use vrrpd::units::{Interval, Priority, Version, VirtualAddress};
 use vrrpd::vrrp::{
-    Action, Announcing, Auth, Cause, ChecksumChoice, Effects, Fitness, MacMode, Preempt, Promotion, Role, Router,
-    RouterSpec, Seq, Unfit, Verdict, Why,
+    Action, Announcing, Cause, Effects, Fitness, Preempt, Promotion, Role, Router, RouterSpec, Seq, Unfit, Verdict, Why,
 };
 use vrrpd::wire::Standing;
 
@@ -333,29 +335,12 @@ const HIGHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 6));
 fn spec(preempt: Preempt) -> RouterSpec {
     RouterSpec {
         name: "r".into(),
-        key: RouterKey {
-            interface: InterfaceName::new("eth0").unwrap(),
-            family: Family::Ipv4,
-            vrid: Vrid::new(51).unwrap(),
-        },
-        version: Version::V3,
         // Not the interval that is heard, so that what is learned can be seen.
         interval: centis(200),
         preempt,
         addresses: Arc::new([VirtualAddress::host(IpAddr::from([192, 0, 2, 1]))]),
-        excluded: Arc::new([]),
-        routes: Arc::new([]),
-        rules: Arc::new([]),
-        accept: true,
-        mac: MacMode::Interface,
-        checksum: ChecksumChoice::Auto,
-        peers: Arc::new([]),
-        check_ttl: true,
-        source: None,
-        auth: Auth::None,
         announcing: Announcing { repeat: 3, interval: Duration::from_secs(30), refresh: None },
-        lease: false,
-        track_interface: true,
+        ..router::ordinary(51)
     }
 }
 

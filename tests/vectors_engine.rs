@@ -2,6 +2,8 @@
 //! what becomes of the state and the timer, and what is sent in answer.
 
 mod common;
+#[path = "common/router.rs"]
+mod router;
 
 use common::vectors::{self, Profile, Vector, Verdict};
 use std::collections::BTreeMap;
@@ -12,9 +14,7 @@ use vrrpd::engine::{Candidacy, Engine, Event, GroupPlan, InterfaceFacts, Plan, P
 use vrrpd::ids::{InterfaceName, PortId, RouterKey};
 use vrrpd::time::Timestamp;
 use vrrpd::units::{Family, Interval, Priority, Version, VirtualAddress, Vrid};
-use vrrpd::vrrp::{
-    Action, AhFlavour, Announcing, Auth, Cause, ChecksumChoice, MacMode, Preempt, Role, RouterSpec, Secret,
-};
+use vrrpd::vrrp::{Action, AhFlavour, Auth, Cause, Preempt, Role, RouterSpec, Secret};
 use vrrpd::wire::Standing;
 
 /// An engine that runs one virtual router, and the moment it is at.
@@ -96,19 +96,8 @@ fn plan(profile: &Profile) -> Plan {
         interval: Interval::from_centis(centis(&profile.interval)).expect("in range"),
         preempt: if profile.preempt { Preempt::After(Duration::ZERO) } else { Preempt::Never },
         addresses: profile.addresses.iter().copied().map(VirtualAddress::host).collect(),
-        excluded: Arc::new([]),
-        accept: true,
-        mac: MacMode::Interface,
-        checksum: ChecksumChoice::Auto,
-        peers: Arc::new([]),
-        check_ttl: true,
-        source: None,
         auth: auth(profile),
-        announcing: Announcing::default(),
-        lease: false,
-        track_interface: true,
-        routes: Arc::new([]),
-        rules: Arc::new([]),
+        ..router::ordinary(profile.vrid)
     };
     let priority = Priority::new(profile.priority).expect("not zero");
     let candidacy = Candidacy { priority, track: Vec::new(), promote_only_with: Vec::new() };

@@ -57,6 +57,12 @@ impl Implementation {
     }
 }
 
+/// `text`, a configuration of `vrrpd`, with its state in `directory`.
+#[must_use]
+pub fn with_state(text: &str, directory: &Path) -> String {
+    text.replacen("[daemon]", &format!("[daemon]\nstate_directory = \"{}\"", directory.display()), 1)
+}
+
 /// A program of this workspace, from the directory where the running program was built.
 fn built(name: &str) -> PathBuf {
     let own = env::current_exe().must("finding this program");

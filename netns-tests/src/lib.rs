@@ -41,7 +41,7 @@ mod theory;
 
 pub use capture::Capture;
 pub use craft::Crafted;
-pub use daemon::{Daemon, Implementation};
+pub use daemon::{Daemon, Implementation, with_state};
 pub use decode::{Advert, Arp, Checksum, Event, NeighbourAdvertisement, Packet};
 pub use duo::{Duo, JITTER, SLACK};
 pub use flood::Flood;

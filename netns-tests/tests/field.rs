@@ -8,7 +8,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use netns_tests::{Daemon, Duo, Event, Host, Implementation, Notice, Packet, RouterConfig, Stamp};
+use netns_tests::{Daemon, Duo, Event, Host, Implementation, Notice, Packet, RouterConfig, Stamp, with_state};
 
 use Implementation::Vrrpd;
 
@@ -219,7 +219,7 @@ fn a_disk_that_is_stuck_delays_neither_the_election_nor_an_answer() {
     let state = two.directory().join("state");
     let mut disk = StuckDisk::mount(&state);
     let text = Vrrpd.render(two, &RouterConfig::web(99).into());
-    let text = text.replacen("[daemon]", &format!("[daemon]\nstate_directory = {state:?}"), 1);
+    let text = with_state(&text, &state);
     let first = start(one, 100, "");
     let second = Daemon::start_with(Vrrpd, two, &text);
     duo.wait_until_master(1, &RouterConfig::web(100));

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::thread::{available_parallelism, sleep};
 use std::time::Duration;
 
-use netns_tests::{Daemon, Duo, Event, Host, Implementation, Nginx, RouterConfig, Stamp};
+use netns_tests::{Daemon, Duo, Event, Host, Implementation, Nginx, RouterConfig, Stamp, with_state};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use Implementation::Vrrpd;
@@ -170,7 +170,7 @@ fn a_daemon_whose_disk_is_full_goes_on_and_says_so() {
     let state = host.directory().join("state");
     let disk = FullDisk::mount(&state);
     let text = Vrrpd.render(host, &RouterConfig::web(100).into());
-    let text = text.replacen("[daemon]", &format!("[daemon]\nstate_directory = {state:?}"), 1);
+    let text = with_state(&text, &state);
     let first = Daemon::start_with(Vrrpd, host, &text);
     let _second = Daemon::start(Vrrpd, duo.lab.host(2), &RouterConfig::web(99).into());
     duo.wait_until_master(1, &RouterConfig::web(100));

@@ -9,24 +9,9 @@ use nix::sys::signal::{Signal, kill};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn config(host: &Host, peer: &Host, priority: u8) -> String {
-    let socket = host.directory().join("control.sock");
-    format!(
-        r#"
-[daemon]
-control_socket = "{}"
-
-[virtual_router.web]
-interface = "eth0"
-virtual_router_id = 51
-priority = {priority}
-advert_interval = "100ms"
-virtual_addresses = ["192.168.100.10/24"]
-unicast_peers = ["{}"]
-authentication = {{ type = "hmac", key_id = 1, secret = "0123456789abcdef0123456789abcdef" }}
-"#,
-        socket.display(),
-        peer.ip()
-    )
+    let web = Implementation::Vrrpd.render(host, &RouterConfig::web(priority).into());
+    let authentication = r#"{ type = "hmac", key_id = 1, secret = "0123456789abcdef0123456789abcdef" }"#;
+    format!("{web}unicast_peers = [\"{}\"]\nauthentication = {authentication}\n", peer.ip())
 }
 
 fn vip() -> IpAddr {

@@ -14,24 +14,8 @@ fn vip() -> IpAddr {
 }
 
 fn start(host: &Host, priority: u8, more: &str) -> Daemon {
-    let socket = host.directory().join("control.sock");
-    let text = format!(
-        r#"
-[daemon]
-control_socket = "{}"
-
-[virtual_router.web]
-interface = "eth0"
-virtual_router_id = 51
-priority = {priority}
-advert_interval = "100ms"
-virtual_addresses = ["{}/24"]
-{more}
-"#,
-        socket.display(),
-        vip()
-    );
-    Daemon::start_with(Implementation::Vrrpd, host, &text)
+    let web = Implementation::Vrrpd.render(host, &RouterConfig::web(priority).into());
+    Daemon::start_with(Implementation::Vrrpd, host, &format!("{web}{more}\n"))
 }
 
 /// RFC 9568, 6.4.3: the owner's addresses are those of its interface.

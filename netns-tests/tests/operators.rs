@@ -5,7 +5,7 @@ use std::process::Output;
 use std::thread::sleep;
 use std::time::Duration;
 
-use netns_tests::{Daemon, Duo, Host, Implementation, PairConfig, RouterConfig, Stamp, skew_time};
+use netns_tests::{Daemon, Duo, Host, Implementation, PairConfig, RouterConfig, Stamp, skew_time, with_state};
 use serde_json::Value;
 
 const TENTH: Duration = Duration::from_millis(100);
@@ -14,8 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A host of the pair that keeps its state in its own directory.
 fn text(host: &Host, priority: u8) -> String {
     let plain = Implementation::Vrrpd.render(host, &PairConfig::from(RouterConfig::web(priority)));
-    let state = host.directory().join("state");
-    plain.replacen("[daemon]\n", &format!("[daemon]\nstate_directory = \"{}\"\n", state.display()), 1)
+    with_state(&plain, &host.directory().join("state"))
 }
 
 fn start(host: &Host, priority: u8) -> Daemon {

@@ -199,19 +199,9 @@ fn a_program_that_never_gets_ready_is_the_end_of_a_reign_too() {
 
 /// Host 1's routers of every kind that leaves something of its own in the kernel.
 fn of_every_kind(host: &Host, priority: u8) -> String {
-    let socket = host.directory().join("control.sock");
+    let web = Vrrpd.render(host, &web(priority));
     format!(
-        r#"
-        [daemon]
-        control_socket = "{}"
-
-        [virtual_router.web]
-        interface = "eth0"
-        virtual_router_id = 51
-        priority = {priority}
-        advert_interval = "100ms"
-        virtual_addresses = ["192.168.100.10/24"]
-
+        r#"{web}
         [virtual_router.mac]
         interface = "eth0"
         virtual_router_id = 52
@@ -236,8 +226,7 @@ fn of_every_kind(host: &Host, priority: u8) -> String {
         priority = {priority}
         virtual_addresses = ["192.168.100.40/24"]
         authentication = {{ type = "ah", secret = "s3cr3t" }}
-        "#,
-        socket.display()
+        "#
     )
 }
 

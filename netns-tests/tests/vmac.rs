@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
-use netns_tests::{Daemon, Duo, Event, Host, Implementation, Packet, Stamp};
+use netns_tests::{Daemon, Duo, Event, Host, Implementation, Packet, RouterConfig, Stamp};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 100, 10);
@@ -49,19 +49,9 @@ fn start(host: &Host, priority: u8, more: &str) -> Daemon {
 }
 
 fn text(host: &Host, priority: u8, more: &str) -> String {
-    let socket = host.directory().join("control.sock");
+    let web = Implementation::Vrrpd.render(host, &RouterConfig::web(priority).into());
     format!(
-        r#"
-[daemon]
-control_socket = "{}"
-
-[virtual_router.web]
-interface = "eth0"
-virtual_router_id = 51
-priority = {priority}
-advert_interval = "100ms"
-virtual_addresses = ["{VIP}/24"]
-{more}
+        r#"{web}{more}
 
 [virtual_router.web6]
 interface = "eth0"
@@ -70,8 +60,7 @@ priority = {priority}
 advert_interval = "100ms"
 virtual_addresses = ["fe80::10/64", "{VIP6}/64"]
 {more}
-"#,
-        socket.display()
+"#
     )
 }
 

@@ -1,5 +1,6 @@
 //! Short words for building worlds and asking about them.
 
+pub(crate) use crate::router::ordinary as router;
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -8,8 +9,8 @@ use vrrpd::engine::{Attachment, Candidacy, Check, GroupPlan, Plan, RouterStatus,
 use vrrpd::ids::{InterfaceName, RouterKey};
 use vrrpd::sim::{NodeId, Quality, SegmentId, World};
 use vrrpd::time::Timestamp;
-use vrrpd::units::{Family, Interval, Priority, Version, VirtualAddress, Vrid};
-use vrrpd::vrrp::{Announcing, Auth, Cause, ChecksumChoice, MacMode, Preempt, Record, Role, RouterSpec, Subject, Why};
+use vrrpd::units::{Priority, VirtualAddress};
+use vrrpd::vrrp::{Cause, Record, Role, RouterSpec, Subject, Why};
 
 pub(crate) fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -29,31 +30,6 @@ pub(crate) fn priority(raw: u8) -> Priority {
 
 pub(crate) fn address(raw: &str) -> VirtualAddress {
     VirtualAddress::host(raw.parse().unwrap())
-}
-
-/// An ordinary router on `eth0`: VRRPv3, IPv4, one second, one address that follows from its VRID.
-pub(crate) fn router(vrid: u8) -> RouterSpec {
-    RouterSpec {
-        name: format!("r{vrid}").into(),
-        key: RouterKey { interface: eth(0), family: Family::Ipv4, vrid: Vrid::new(vrid).unwrap() },
-        version: Version::V3,
-        interval: Interval::DEFAULT,
-        preempt: Preempt::After(Duration::ZERO),
-        addresses: Arc::new([VirtualAddress::host(IpAddr::from([192, 0, 2, vrid]))]),
-        excluded: Arc::new([]),
-        routes: Arc::new([]),
-        rules: Arc::new([]),
-        accept: true,
-        mac: MacMode::Interface,
-        checksum: ChecksumChoice::Auto,
-        peers: Arc::new([]),
-        check_ttl: true,
-        source: None,
-        auth: Auth::None,
-        announcing: Announcing::default(),
-        lease: false,
-        track_interface: true,
-    }
 }
 
 pub(crate) fn on(interface: u8, spec: RouterSpec) -> RouterSpec {

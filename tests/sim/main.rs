@@ -7,5 +7,7 @@ mod lab;
 mod noise;
 mod random;
 mod reload;
+#[path = "../common/router.rs"]
+mod router;
 mod scenarios;
 mod tracks;

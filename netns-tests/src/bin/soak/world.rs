@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use netns_tests::{Crafted, Daemon, Duo, Flood, Host, Implementation, Notices, RouterConfig, Stamp};
+use netns_tests::{Crafted, Daemon, Duo, Flood, Host, Implementation, Notices, RouterConfig, Stamp, with_state};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -202,8 +202,7 @@ fn addresses() -> [IpAddr; 2] {
 /// A router with the interface's MAC address, and one with a macvlan, a filter, a route and a rule.
 fn text(host: &Host, priority: u8) -> String {
     let web = Implementation::Vrrpd.render(host, &RouterConfig::web(priority).into());
-    let state = host.directory().join("state");
-    let web = web.replacen("[daemon]", &format!("[daemon]\nstate_directory = \"{}\"", state.display()), 1);
+    let web = with_state(&web, &host.directory().join("state"));
     format!(
         r#"{web}
 [virtual_router.mac]
