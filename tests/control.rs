@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail by panicking too")]
 
+use nix::unistd::{Gid, Group};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::IpAddr;
@@ -192,6 +194,32 @@ fn a_second_daemon_is_told_who_serves() {
     let error = Listener::bind(&daemon.socket, "daemon").unwrap_err();
     assert!(error.to_string().contains(&us), "{error}");
     succeeds(&daemon.ctl(&["status"]));
+}
+
+/// As under the packaged unit, which runs the daemon in the control group and lets it give nothing away.
+#[test]
+fn a_socket_that_is_the_group_s_already_takes_no_chown() {
+    let dir = TempDir::new().unwrap();
+    let socket = dir.path().join("control.sock");
+    let group = Group::from_gid(Gid::effective()).unwrap().unwrap().name;
+    std::thread::spawn(move || {
+        refuse(&[libc::SYS_chown, libc::SYS_fchown, libc::SYS_lchown, libc::SYS_fchownat]);
+        assert!(std::os::unix::fs::chown(dir.path(), None, Some(Gid::effective().as_raw())).is_err(), "refused");
+        let listener = Listener::bind(&socket, &group).unwrap();
+        assert_eq!(listener.group(), (group.as_str(), true));
+        assert_eq!(fs::metadata(&socket).unwrap().mode() & 0o777, 0o660);
+    })
+    .join()
+    .unwrap();
+}
+
+/// Of the calling thread, with EPERM.
+fn refuse(calls: &[libc::c_long]) {
+    let rules = calls.iter().map(|&call| (call, Vec::new())).collect();
+    let architecture = std::env::consts::ARCH.try_into().unwrap();
+    let refusal = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refusal, architecture).unwrap();
+    seccompiler::apply_filter(&BpfProgram::try_from(filter).unwrap()).unwrap();
 }
 
 #[test]

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use netns_tests::{Daemon, Duo, Event, Implementation, Job, Manager, Onlooker, PairConfig, RouterConfig, SLACK, Stamp};
+use netns_tests::{
+    Daemon, Duo, Event, Implementation, Job, Manager, Onlooker, PairConfig, RouterConfig, SLACK, Stamp, upgrade,
+};
 use nix::sys::signal::{Signal, kill};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -68,6 +70,23 @@ fn nobody_notices_at_100_ms() {
 #[test]
 fn nobody_notices_at_10_ms() {
     nobody_notices(Duration::from_millis(10), Duration::from_millis(30));
+}
+
+#[test]
+fn nor_do_they_notice_an_upgrade_after_a_restart() {
+    let duo = Duo::default();
+    let interval = Duration::from_millis(100);
+    let (manager, first, second) = service(&duo, interval);
+    let before = takeovers(&second);
+    let onlooker = Onlooker::new(&duo);
+    manager.end(duo.lab.host(1), first, Job::Restart);
+    let first = manager.start(duo.lab.host(1), &every(interval, 100));
+    first.wait_for_state("web", "MASTER");
+    upgrade(&first);
+    let seen = onlooker.finish(Duration::from_secs(1));
+    assert_eq!((seen.resignations, seen.foreign_adverts, seen.address_gone), (0, 0, 0), "{seen:?}");
+    assert_eq!(takeovers(&second), before, "the peer took over");
+    assert_eq!(first.router("web")["state"], "MASTER");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use nix::unistd::{Gid, Group, chown};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Connections the kernel keeps waiting for us; more get an error at once and may try again.
@@ -90,8 +90,11 @@ impl Listener {
     /// Before `listen`, nobody can connect: there is no moment with wider permissions.
     fn restrict(&mut self, gid: Option<Gid>) -> io::Result<()> {
         fs::set_permissions(&self.path, Permissions::from_mode(0o660))?;
-        if gid.is_some() {
-            chown(&self.path, None, gid)?;
+        if let Some(gid) = gid {
+            // The packaged unit runs the daemon in that group and refuses every chown, even to what is so already.
+            if fs::metadata(&self.path)?.gid() != gid.as_raw() {
+                chown(&self.path, None, Some(gid))?;
+            }
             self.group_exists = true;
         }
         Ok(())

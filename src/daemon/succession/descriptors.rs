@@ -9,6 +9,9 @@ use std::os::fd::{OwnedFd, RawFd};
 /// Where a daemon that runs another program in its place says which descriptors are for it: `PID:NAME=NUMBER:...`
 pub(super) const VARIABLE: &str = "VRRPD_SUCCESSION";
 
+/// Where a service manager says it (`sd_listen_fds(3)`): for which process, how many, their names.
+pub(super) const OF_MANAGER: [&str; 3] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
+
 /// The first descriptor of those that a service manager passes (`sd_listen_fds(3)`).
 const FIRST: RawFd = 3;
 
@@ -21,12 +24,8 @@ impl Descriptors {
     pub(super) fn collect() -> Self {
         let variable = |name: &str| env::var(name).unwrap_or_default();
         let own = by_exec(&variable(VARIABLE), std::process::id());
-        let stored = by_manager(
-            &variable("LISTEN_PID"),
-            &variable("LISTEN_FDS"),
-            &variable("LISTEN_FDNAMES"),
-            std::process::id(),
-        );
+        let [for_pid, count, names] = OF_MANAGER.map(variable);
+        let stored = by_manager(&for_pid, &count, &names, std::process::id());
         if !stored.is_empty() {
             // What is in the store would keep the guardian from seeing the end of this process.
             let names: BTreeSet<&str> = stored.iter().map(|(name, _)| &**name).collect();

@@ -1,7 +1,7 @@
 //! An upgrade: the same process runs the program that now lies where its own came from.
 
 use super::Bundle;
-use super::descriptors::VARIABLE;
+use super::descriptors::{OF_MANAGER, VARIABLE};
 use crate::daemon::privileges;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use std::env;
@@ -66,5 +66,11 @@ pub(in crate::daemon) fn exec(program: &Path, bundle: &Bundle) -> io::Error {
         let _ = write!(value, ":{name}={}", descriptor.as_raw_fd());
     }
     privileges::keep_for_successor();
-    Command::new(program).args(env::args_os().skip(1)).env(VARIABLE, value).exec()
+    let mut successor = Command::new(program);
+    successor.args(env::args_os().skip(1)).env(VARIABLE, value);
+    // It is the process that the service manager passed descriptors to, and those have been taken: their numbers are others' now.
+    for name in OF_MANAGER {
+        successor.env_remove(name);
+    }
+    successor.exec()
 }
