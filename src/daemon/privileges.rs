@@ -52,7 +52,8 @@ const KEPT: [Capability; 8] = [
 /// Gives a program that takes this one's place what [`serve_only`] took from all others. Where the daemon runs as
 /// root it has them anyway.
 pub(super) fn keep_for_successor() {
-    for (capability, _) in NEEDED {
+    // The successor locks its memory before it gives anything up, as this one did.
+    for capability in KEPT.into_iter().chain([Capability::CAP_IPC_LOCK]) {
         let _ = caps::raise(None, CapSet::Inheritable, capability);
         let _ = caps::raise(None, CapSet::Ambient, capability);
     }
