@@ -55,7 +55,7 @@ pub use notices::{Notice, Notices, held_by_both};
 pub use pair::{PairConfig, RouterConfig, ScriptConfig};
 pub use process::Process;
 pub use stamp::Stamp;
-pub use succession::{Onlooker, Succession, measure_upgrade, upgrade};
+pub use succession::{Onlooker, Succession, measure_upgrade, takeovers, upgrade};
 pub use theory::{down_interval, skew_time};
 
 /// Ends the test with the cause when the machine refuses something that every test here needs.

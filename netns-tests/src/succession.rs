@@ -17,6 +17,14 @@ pub struct Succession {
     pub address_gone: usize,
 }
 
+impl Succession {
+    /// The Master never left, as others see it.
+    #[track_caller]
+    pub fn assert_unnoticed(&self) {
+        assert_eq!((self.resignations, self.foreign_adverts, self.address_gone), (0, 0, 0), "{self:?}");
+    }
+}
+
 /// Looks at host 1, the Master, from now on.
 pub struct Onlooker<'a> {
     duo: &'a Duo,
@@ -59,6 +67,12 @@ pub fn measure_upgrade(interval: Duration) -> Succession {
     let onlooker = Onlooker::new(&duo);
     upgrade(&first);
     onlooker.finish(interval * 10)
+}
+
+/// How often this host has become Master.
+#[must_use]
+pub fn takeovers(daemon: &Daemon) -> u64 {
+    daemon.router("web")["counters"]["active_transitions"].as_u64().expect("a counter")
 }
 
 /// `vrrpctl upgrade`, which has to succeed.

@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::thread::sleep;
 use std::time::Duration;
 
-use netns_tests::{Crafted, Daemon, Duo, Flood, Implementation, PairConfig, RouterConfig, Stamp, down_interval};
+use netns_tests::{
+    Crafted, Daemon, Duo, Flood, Implementation, PairConfig, RouterConfig, Stamp, down_interval, takeovers,
+};
 
 use Implementation::Vrrpd;
 
@@ -22,10 +24,6 @@ fn stranger(duo: &Duo) -> Crafted {
     Crafted { source_mac: [2, 0, 0, 0, 0, 99], ..Crafted::new(254).from(duo.lab.client().ip()) }
 }
 
-fn transitions(daemon: &Daemon) -> u64 {
-    daemon.router("web")["counters"]["active_transitions"].as_u64().unwrap()
-}
-
 fn interface(daemon: &Daemon) -> serde_json::Value {
     daemon.status()["interfaces"][0].clone()
 }
@@ -36,7 +34,7 @@ fn has_event(daemon: &Daemon, name: &str) -> bool {
 
 /// Floods a pair: nobody changes its state, the Master goes on, and the log stays short.
 fn withstand(duo: &Duo, daemons: &[Daemon; 2], frames: Vec<Vec<u8>>, rate: u32, meanwhile: impl Fn()) {
-    let before = daemons.each_ref().map(transitions);
+    let before = daemons.each_ref().map(takeovers);
     let logged = daemons.each_ref().map(|daemon| daemon.process().log().len());
     let start = Stamp::now();
     let flood = Flood::start(duo.lab.client(), frames, rate);
@@ -46,7 +44,7 @@ fn withstand(duo: &Duo, daemons: &[Daemon; 2], frames: Vec<Vec<u8>>, rate: u32, 
     let over = Stamp::now();
     let expected = (over - start).as_millis() * u128::from(rate) / 1000;
     assert!(sent * 10 >= expected * 9, "only {sent} of {expected} were sent");
-    assert_eq!(daemons.each_ref().map(transitions), before);
+    assert_eq!(daemons.each_ref().map(takeovers), before);
     let [first, second] = [1, 2].map(|number| duo.lab.host(number).ip());
     let adverts = duo.capture.adverts_since(start);
     assert!(adverts.iter().all(|(_, advert)| advert.source != second), "host 2 took over");
@@ -149,13 +147,13 @@ fn a_peer_that_floods_valid_adverts_of_higher_priority_is_believed_until_it_stop
     let flood = Flood::start(duo.lab.client(), vec![stranger(&duo).frame()], RATE);
     first.wait_for_state("web", "BACKUP");
     sleep(Duration::from_secs(2));
-    let before = transitions(&second);
+    let before = takeovers(&second);
     flood.stop();
     let over = Stamp::now();
     let (taken, _) = duo.capture.wait_for_advert(duo.lab.host(1).ip(), over, PATIENCE);
     let down = down_interval(3, 100, Duration::from_millis(100));
     assert!(taken - over <= down + netns_tests::SLACK, "{:?} rather than {down:?}", taken - over);
     duo.wait_until_master(1, &RouterConfig::web(100));
-    assert_eq!(transitions(&second), before, "only the preferred one takes over");
+    assert_eq!(takeovers(&second), before, "only the preferred one takes over");
     assert_eq!(interface(&first)["counters"]["filtered"], 0, "valid adverts are not filtered");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use netns_tests::{
-    Daemon, Duo, Event, Implementation, PairConfig, RouterConfig, SLACK, Stamp, down_interval, skew_time,
+    Daemon, Duo, Event, Implementation, PairConfig, RouterConfig, SLACK, Stamp, down_interval, skew_time, takeovers,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -37,11 +37,6 @@ fn wait_for_guardian(daemon: &Daemon, other_than: Option<Pid>) -> Pid {
         assert!(Stamp::now() < deadline, "no guardian");
         std::thread::sleep(Duration::from_millis(10));
     }
-}
-
-/// How often this host has become Master.
-fn transitions(daemon: &Daemon) -> u64 {
-    daemon.router("web")["counters"]["active_transitions"].as_u64().expect("a counter")
 }
 
 /// The peer takes over by the skew after `resigned`, with the address gone from host 1 before.
@@ -85,7 +80,7 @@ fn a_guardian_that_dies_is_replaced_and_the_daemon_stays_master() {
     let duo = Duo::default();
     let [first, second] = duo.start(Vrrpd, &web(100), &web(99));
     let guardian = wait_for_guardian(&first, None);
-    let before = transitions(&second);
+    let before = takeovers(&second);
     let start = Stamp::now();
     kill(guardian, Signal::SIGKILL).expect("it runs");
     wait_for_guardian(&first, Some(guardian));
@@ -94,7 +89,7 @@ fn a_guardian_that_dies_is_replaced_and_the_daemon_stays_master() {
     kill(first.process().pid(), Signal::SIGKILL).expect("it runs");
     let resigned = resignation(&duo, start);
     check_hand_over(&duo, resigned);
-    assert_eq!(transitions(&second), before + 1, "taken over just once");
+    assert_eq!(takeovers(&second), before + 1, "taken over just once");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use netns_tests::{
-    Daemon, Duo, Event, Host, Implementation, Notice, Onlooker, PairConfig, RouterConfig, SLACK, Stamp, upgrade,
+    Daemon, Duo, Event, Host, Implementation, Notice, Onlooker, PairConfig, RouterConfig, SLACK, Stamp, takeovers,
+    upgrade,
 };
 
 use Implementation::Vrrpd;
@@ -16,11 +17,6 @@ fn every(interval: Duration, priority: u8) -> PairConfig {
 
 fn web(priority: u8) -> PairConfig {
     every(Duration::from_millis(100), priority)
-}
-
-/// How often this host has become Master.
-fn takeovers(daemon: &Daemon) -> u64 {
-    daemon.router("web")["counters"]["active_transitions"].as_u64().expect("a counter")
 }
 
 /// The events of this kind in the history.
@@ -37,7 +33,7 @@ fn nobody_notices(interval: Duration, bound: Duration) {
     upgrade(&first);
     let seen = onlooker.finish(Duration::from_secs(1));
     println!("{interval:?}: {seen:?}, {}", events(&first, "upgraded")[0]["text"]);
-    assert_eq!((seen.resignations, seen.foreign_adverts, seen.address_gone), (0, 0, 0), "{seen:?}");
+    seen.assert_unnoticed();
     assert!(seen.longest_gap <= bound, "{seen:?}");
     assert_eq!(takeovers(&second), before.0, "the peer took over");
     let after = first.router("web");
@@ -122,7 +118,7 @@ fn a_configuration_that_would_not_run_is_refused() {
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(words.contains("virtual_router_id must be 1 to 255") && words.contains("no upgrade"), "{words}");
     let seen = onlooker.finish(Duration::from_millis(500));
-    assert_eq!((seen.resignations, seen.foreign_adverts, seen.address_gone), (0, 0, 0), "{seen:?}");
+    seen.assert_unnoticed();
     assert!(events(&first, "upgraded").is_empty());
 }
 
@@ -141,7 +137,7 @@ fn a_configuration_that_differs_is_taken_over_as_by_a_reload() {
     upgrade(&first);
     host.wait_until_has(another, false, PATIENCE);
     let seen = onlooker.finish(Duration::from_millis(300));
-    assert_eq!((seen.resignations, seen.foreign_adverts, seen.address_gone), (0, 0, 0), "{seen:?}");
+    seen.assert_unnoticed();
 }
 
 #[test]

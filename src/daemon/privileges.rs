@@ -53,10 +53,7 @@ const KEPT: [Capability; 8] = [
 /// root it has them anyway.
 pub(super) fn keep_for_successor() {
     // The successor locks its memory before it gives anything up, as this one did.
-    for capability in KEPT.into_iter().chain([Capability::CAP_IPC_LOCK]) {
-        let _ = caps::raise(None, CapSet::Inheritable, capability);
-        let _ = caps::raise(None, CapSet::Ambient, capability);
-    }
+    hand_down(KEPT.into_iter().chain([Capability::CAP_IPC_LOCK]));
 }
 
 /// Names the first capability that is missing.
@@ -102,10 +99,7 @@ pub(super) fn serve_only() {
 /// Of the calling thread, the one that runs the protocol: it keeps, for the guardian that it starts, what it uses.
 pub(super) fn network_only() {
     keep(&NETWORK, &NETWORK);
-    for capability in NETWORK {
-        let _ = caps::raise(None, CapSet::Inheritable, capability);
-        let _ = caps::raise(None, CapSet::Ambient, capability);
-    }
+    hand_down(NETWORK);
 }
 
 /// Of the calling thread, one that starts programs: those get no capabilities, not even as root.
@@ -115,6 +109,14 @@ pub(super) fn run_programs_only() {
     let _ = set_capabilities_secure_bits(CapabilitiesSecureBits::NO_ROOT | CapabilitiesSecureBits::NO_ROOT_LOCKED);
     let _ = caps::clear(None, CapSet::Bounding);
     keep(&RUNNER, &RUNNER);
+}
+
+/// Lets programs that the calling thread starts have these. What the thread does not have is no error.
+fn hand_down(capabilities: impl IntoIterator<Item = Capability>) {
+    for capability in capabilities {
+        let _ = caps::raise(None, CapSet::Inheritable, capability);
+        let _ = caps::raise(None, CapSet::Ambient, capability);
+    }
 }
 
 /// Drops everything else. What the thread does not have is no error.
