@@ -53,6 +53,11 @@ impl Deadlines {
         Some(due)
     }
 
+    /// How many there are who may be due at once.
+    pub(super) fn participants(&self) -> usize {
+        self.armed.len()
+    }
+
     /// The earliest bound.
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.heap.peek().map(|&Reverse((at, _))| at)

@@ -201,6 +201,8 @@ impl Engine {
     /// Lets Masters whose adverts are due soon go along with the ones just sent.
     fn share_wake(&mut self, out: &mut Effects<'_>) {
         let mut near = std::mem::take(&mut self.near);
+        // Room for everybody at once: how many come together is up to chance, and may be more at any later time.
+        near.reserve(self.deadlines.participants());
         while let Some(due) = self.deadlines.pop(out.now() + SHARED_WAKE) {
             near.push(due);
         }
